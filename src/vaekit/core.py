@@ -1,0 +1,381 @@
+"""The five nouns a variational autoencoder is made of, and the three terms every use of it is made of.
+
+Shapes are written (K, B, *event): K importance samples, B examples. One function, :func:`terms`, yields log p(x|z) and a
+trace that holds log p(z) and log q(z|x); the bounds, test likelihood, anomaly scores and code lengths are a few lines over
+those three terms. An element of x carries probability mass of its grid cell where x is recorded on a grid, and density per
+original unit where it is continuous (see :class:`Support`), so that nats are comparable between likelihoods.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, Self, TypeVar
+
+import torch
+from torch import Size, Tensor, nn
+from torch.distributions import Distribution, kl_divergence
+
+from vaekit.networks import Network
+
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):  # noqa: N801 - used as a decorator, like property
+    """An attribute computed when first asked for; ``functools.cached_property`` without the lock that breaks graphs."""
+
+    def __init__(self, function: Callable[[Any], T]):
+        self.function, self.name = function, function.__name__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> T:
+        value = instance.__dict__[self.name] = self.function(instance)
+        return value
+
+
+class Batch(NamedTuple):
+    """Examples in model units: x (B, *event), context c (B, *context) or None, mask (True = observed) or None."""
+
+    x: Tensor
+    c: Tensor | None = None
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Support:
+    """The values that an element of x can take, in model units.
+
+    ``step`` is the distance between neighbouring recorded values, None if x is continuous. ``unit`` is one original unit
+    in model units, a number or one for each element.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    step: float | None = None
+    unit: float | tuple[float, ...] = 1.0
+
+    @property
+    def cell(self) -> float | Tensor:
+        """The size log-probabilities refer to: a grid's cell (mass), else one original unit (density)."""
+        if self.step is not None:
+            return self.step
+        return self.unit if isinstance(self.unit, float) else torch.tensor(self.unit)
+
+    @property
+    def levels(self) -> int | None:
+        """How many values there are between ``low`` and ``high``; None if x is continuous or unbounded."""
+        if self.step is None or not math.isfinite(self.high - self.low):
+            return None
+        return round((self.high - self.low) / self.step) + 1
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What is known only once the data are: every part receives it through ``bind``."""
+
+    x: Size
+    c: Size | None = None
+    latent: Size | None = None
+    embedded: Size | None = None
+    examples: int = 0
+    support: Support = field(default_factory=Support)
+
+
+class Part(nn.Module, ABC):
+    """Base of every noun. The constructor's signature is the configuration, kept under the same names."""
+
+    def __init__(self) -> None:  # nn.Module takes *args, which would hide the signature
+        super().__init__()
+
+    def bind(self, shapes: Shapes) -> Self:
+        """Make the parameters, now that the shapes of the data are known."""
+        return self
+
+
+class Noise:
+    """Independent standard draws of shape (K, B, *event) from torch's generator (see :func:`isolated_rng`).
+
+    ``start`` and ``total`` place the B rows in a larger batch, whose noise is drawn whole and sliced: several processes
+    that share a batch then draw what one process would have drawn.
+    """
+
+    def __init__(self, start: int = 0, total: int | None = None):
+        self.start, self.total = start, total
+
+    def normal(self, k: int, b: int, event: Size, like: Tensor) -> Tensor:
+        """Draw from N(0, 1)."""
+        return self._rows(torch.randn, k, b, event, like)
+
+    def uniform(self, k: int, b: int, event: Size, like: Tensor) -> Tensor:
+        """Draw from U(0, 1)."""
+        return self._rows(torch.rand, k, b, event, like)
+
+    def _rows(self, draw: Callable[..., Tensor], k: int, b: int, event: Size, like: Tensor) -> Tensor:
+        if self.total is None:
+            return draw(k, b, *event, device=like.device)
+        return draw(k, self.total, *event, device=like.device)[:, self.start : self.start + b]
+
+
+class CommonNoise(Noise):
+    """The same (K, 1, *event) table for every row, so that a row's score depends on nothing but the row.
+
+    ``samples`` is K over all chunks; :meth:`chunk` chooses which samples the next pass uses. The tables are drawn on the
+    CPU, hence equal on every device.
+    """
+
+    def __init__(self, samples: int, seed: int):
+        super().__init__()
+        self.samples, self.generator = samples, torch.Generator().manual_seed(seed)
+        self.tables: list[Tensor] = []
+        self.at = self.asked = 0
+
+    def chunk(self, at: int) -> Self:
+        """Start a pass that uses samples ``at`` and following."""
+        self.at, self.asked = at, 0
+        return self
+
+    def _rows(self, draw: Callable[..., Tensor], k: int, b: int, event: Size, like: Tensor) -> Tensor:
+        if self.asked == len(self.tables):
+            self.tables.append(draw(self.samples, 1, *event, generator=self.generator).to(like.device))
+        table = self.tables[self.asked]
+        self.asked += 1
+        return table[self.at : self.at + k].expand(k, b, *event)
+
+
+@contextmanager
+def isolated_rng(seed: int) -> Iterator[None]:
+    """Draw from a stream of one's own: seeded inside, torch's global state afterwards as it was before."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        yield
+
+
+class Family(Part):
+    """Parameters phi ↦ a distribution, and how its values enter a network.
+
+    After ``bind``, ``phi`` is what a network must output for one example: (P, *event), the parameter axis first.
+    ``has_density`` is False where ``log_prob`` is not a normalized log-density or log-mass of the original values.
+    """
+
+    phi: Size
+    event: Size
+    has_density: bool = True
+
+    def embedded(self, event: Size) -> Size:
+        """Shape of :meth:`embed`'s result for one example."""
+        return event
+
+    def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Values, hidden ones as zeros, in the form that a network takes."""
+        return x if mask is None else torch.where(mask, x, 0)
+
+    def dequantize(self, x: Tensor, samples: int, noise: Noise) -> Tensor:
+        """The values whose log-probability is taken: x, or (K, B, *event) spread over the cells of the grid."""
+        return x
+
+    @abstractmethod
+    def forward(self, phi: Tensor) -> Distribution:
+        """The distribution with parameters phi (..., P, *event), elementwise for likelihoods."""
+
+
+class Posterior(ABC):
+    """What a posterior family returns: noise in, (z, log q(z) or None) out."""
+
+    noise: Size
+    like: Tensor
+    penalty: Tensor | None = None
+
+    @abstractmethod
+    def push(self, eps: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Standard normal noise (K, B, *noise) ↦ z (K, B, *latent) and log q(z), or None where it is cheap later."""
+
+    @abstractmethod
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log-density of z, summed over the latent dimensions."""
+
+    def log_prob_each(self, z: Tensor) -> Tensor:
+        """Log-density of each latent dimension."""
+        raise TypeError(f"{type(self).__name__} does not factorize over latent dimensions")
+
+    def kl_each(self, p: Distribution) -> Tensor:
+        """KL(q || p) of each latent dimension in nats."""
+        raise TypeError(f"{type(self).__name__} has no closed-form KL per dimension to {type(p).__name__}")
+
+    def detached(self) -> Posterior:
+        """The same distribution with constant parameters."""
+        raise TypeError(f"{type(self).__name__} cannot be scored with detached parameters")
+
+    def stats(self) -> dict[str, Tensor]:
+        """Tensors for the model's ``update`` after the step, such as codebook counts."""
+        return {}
+
+
+class Conditional(Part):
+    """A network, then a family: inputs ↦ a distribution. The encoder q(z|x) and the decoder p(x|z) are two of them."""
+
+    def __init__(self, network: Network, family: Family):
+        super().__init__()
+        self.network, self.family = network, family
+
+    def bind_inputs(self, inputs: Sequence[Size | None], shapes: Shapes) -> Self:
+        """Build the network from the given inputs (absent ones None) to the family's parameters."""
+        self.family.bind(shapes)
+        sizes = [size for size in inputs if size is not None]
+        self.ranks = tuple(len(size) for size in sizes)
+        self.body = self.network.build(sizes, self.family.phi)
+        return self
+
+    def forward(self, *inputs: Tensor | None) -> Distribution:
+        """Inputs (..., *size) with leading dimensions that broadcast; densities are computed in float32."""
+        given = [value for value in inputs if value is not None]
+        return self.family(apply(self.body, self.ranks, *given).float())
+
+
+def apply(network: nn.Module, ranks: Sequence[int], *inputs: Tensor) -> Tensor:
+    """Call a network that takes one batch dimension on inputs with any leading dimensions, which broadcast."""
+    leads = [value.shape[: value.dim() - rank] for value, rank in zip(inputs, ranks, strict=True)]
+    lead = torch.broadcast_shapes(*leads)
+    if len(lead) == 1 and all(given == lead for given in leads):
+        return network(*inputs)
+    flat = [value.expand(*lead, *value.shape[len(own) :]) for value, own in zip(inputs, leads, strict=True)]
+    out = network(*[value.reshape(-1, *value.shape[len(lead) :]) for value in flat])
+    return out.unflatten(0, lead) if lead else out.squeeze(0)
+
+
+class Prior(Part):
+    """An optional context c ↦ p(z|c), of batch shape () or (B,). ``encoder`` is lent to priors built from it."""
+
+    event: Size
+
+    @abstractmethod
+    def forward(self, c: Tensor | None = None, encoder: Conditional | None = None) -> Distribution:
+        """The distribution of the latents before the data are seen."""
+
+
+class Latent:
+    """One stochastic layer: a draw z, its posterior q and prior p, and their log-densities (K, B), computed when asked."""
+
+    def __init__(self, z: Tensor, q: Any, p: Distribution, log_q: Tensor | None = None):
+        self.z, self.q, self.p = z, q, p
+        if log_q is not None:
+            self.__dict__["log_q"] = log_q
+
+    @classmethod
+    def draw(cls, q: Any, p: Distribution, samples: int, noise: Noise) -> Latent:
+        """Push K draws of noise through the posterior."""
+        z, log_q = q.push(noise.normal(samples, q.like.shape[0], q.noise, q.like))
+        return cls(z, q, p, log_q)
+
+    @lazy
+    def log_q(self) -> Tensor:
+        """log q(z|x)."""
+        return self.q.log_prob(self.z)
+
+    @lazy
+    def log_p(self) -> Tensor:
+        """log p(z)."""
+        return self.p.log_prob(self.z)
+
+    @lazy
+    def kl(self) -> Tensor:
+        """KL(q || p), in closed form where one is registered, else its one-draw estimate log q(z|x) - log p(z)."""
+        try:
+            return kl_divergence(self.q, self.p).expand(self.z.shape[:2])
+        except NotImplementedError:
+            return self.log_q - self.log_p
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What one pass of inference reveals: the latents, coarse to fine, and p(x|z)."""
+
+    latents: tuple[Latent, ...]
+    px: Distribution
+
+    def kl(self) -> Tensor:
+        """KL(q(z|x) || p(z)) over all latents, (K, B), nats."""
+        return _add(latent.kl for latent in self.latents)
+
+    def log_ratio(self) -> Tensor:
+        """log p(z) - log q(z|x) at the drawn z, (K, B)."""
+        return _add(latent.log_p - latent.log_q for latent in self.latents)
+
+
+class LatentModel(Part):
+    """All that training, tasks and evaluation know of a model."""
+
+    shapes: Shapes
+
+    @property
+    @abstractmethod
+    def likelihood(self) -> Family:
+        """The family of p(x|z)."""
+
+    @abstractmethod
+    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None) -> Trace:
+        """Draw K times from q(z|x) and decode."""
+
+    @abstractmethod
+    def sample(self, n: int, c: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Draw n latents from the prior, coarse to fine."""
+
+    @abstractmethod
+    def decode(self, z: tuple[Tensor, ...], c: Tensor | None = None) -> Distribution:
+        """p(x|z) for given latents (..., *latent)."""
+
+    @abstractmethod
+    def encode(self, batch: Batch) -> Tensor:
+        """Posterior means of the latents, flattened: (B, D)."""
+
+    @torch.no_grad()
+    def update(self, stats: dict[str, Tensor]) -> None:
+        """Whatever is learned without gradients, after the optimizer's step."""
+        return None
+
+
+class Objective(Part):
+    """A trace and log p(x|z) ↦ a number for each example, to be maximized."""
+
+    samples: int = 1
+
+    @abstractmethod
+    def forward(self, trace: Trace, log_px: Tensor, progress: Tensor) -> Tensor:
+        """(B,) from log p(x|z) (K, B); ``progress`` runs from 0 to 1 over the training."""
+
+
+def masked_log_prob(px: Distribution, x: Tensor, mask: Tensor | None) -> Tensor:
+    """Log p(x|z) summed over observed elements, (K, B).
+
+    Hidden elements are replaced before (their value, even NaN, changes neither bound nor gradient) and zeroed after.
+    """
+    if mask is None:
+        each = px.log_prob(x)
+    else:
+        each = torch.where(mask, px.log_prob(torch.where(mask, x, getattr(px, "filler", 0.0))), 0)
+    event = px.batch_shape[2:]
+    if each.shape != px.batch_shape or x.shape[x.dim() - len(event) :] != event:
+        raise ValueError(f"log p(x|z) must be elementwise of shape {tuple(px.batch_shape)}; got {tuple(each.shape)}")
+    return each.flatten(2).sum(-1)
+
+
+def terms(model: LatentModel, batch: Batch, samples: int = 1, noise: Noise | None = None) -> tuple[Trace, Tensor]:
+    """The trace of ``samples`` draws and log p(x|z) of the observed elements, (K, B)."""
+    noise = noise or Noise()
+    trace = model.infer(batch, samples, noise)
+    x = model.likelihood.dequantize(batch.x, samples, noise)
+    return trace, masked_log_prob(trace.px, x, batch.mask)
+
+
+def draw_prior(p: Distribution, n: int) -> Tensor:
+    """N draws from a prior of batch shape () or (n,)."""
+    return p.sample(Size() if p.batch_shape else Size([n]))
+
+
+def _add(values: Iterator[Tensor]) -> Tensor:
+    first, *rest = list(values)
+    for value in rest:
+        first = first + value
+    return first

@@ -1,0 +1,20 @@
+"""Data: by name, from files, from folders of images; how their values are scaled; what is held out."""
+
+from vaekit.data.download import CatalogueEntry, cache_dir, catalogue, fetch
+from vaekit.data.schema import Schema
+from vaekit.data.sources import Dataset, load, load_dataset
+from vaekit.data.splits import split
+from vaekit.data.summary import describe
+
+__all__ = [
+    "CatalogueEntry",
+    "Dataset",
+    "Schema",
+    "cache_dir",
+    "catalogue",
+    "describe",
+    "fetch",
+    "load",
+    "load_dataset",
+    "split",
+]

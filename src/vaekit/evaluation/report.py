@@ -1,0 +1,90 @@
+"""The numbers of a trained model on a set of examples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from vaekit.core import LatentModel
+from vaekit.tasks import encode, importance
+from vaekit.tasks.chunks import batches, inference
+from vaekit.training.feed import Feed
+
+from .ssim import ssim
+
+ACTIVE = 0.01  # variance of a latent's posterior mean above which it counts as active
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Means over the examples; nats per example, in original units (see :class:`vaekit.core.Support`).
+
+    ``elbo`` = -(``reconstruction`` + ``kl``). ``log_likelihood`` is the importance-sampled estimate with ``samples`` draws,
+    ``log_likelihood_se`` its standard error over the examples, ``ess`` the mean effective sample size; the three and
+    ``bits_per_dim`` are None where the likelihood is no density of the original values, ``bits_per_dim`` also where
+    values are continuous. ``active_units``: latents whose posterior mean varies by more than 0.01 (Burda et al., 2016). ``mse`` and
+    ``ssim`` compare x, in model units, with the decoded posterior mean; ``ssim`` is None for data that are not images.
+    """
+
+    n: int
+    samples: int
+    elbo: float
+    reconstruction: float
+    kl: float
+    log_likelihood: float | None
+    log_likelihood_se: float | None
+    ess: float | None
+    bits_per_dim: float | None
+    active_units: int
+    mse: float
+    ssim: float | None
+
+    def to_json(self) -> dict[str, float | int | None]:
+        """A plain dictionary."""
+        return asdict(self)
+
+
+def evaluate(model: LatentModel, examples: Feed, samples: int = 100, *, seed: int = 0) -> Evaluation:
+    """Estimate every number of :class:`Evaluation`, with independent noise for each example."""
+    has_density, support = model.likelihood.has_density, model.shapes.support
+    estimate = importance(model, examples, samples if has_density else 1, common=False, seed=seed)
+    log_likelihood = log_likelihood_se = ess = bits = None
+    if has_density:
+        each = estimate.log_likelihood
+        log_likelihood = each.mean().item()
+        log_likelihood_se = each.std().item() / math.sqrt(len(each)) if len(each) > 1 else None
+        ess = estimate.ess.mean().item()
+        if support.step is not None:
+            bits = -log_likelihood / (model.shapes.x.numel() * math.log(2))
+    mse, similarity = _reconstruction_quality(model, examples)
+    variance = encode(model, examples).double().var(0, correction=0)
+    return Evaluation(
+        n=len(examples),
+        samples=samples,
+        elbo=estimate.elbo.mean().item(),
+        reconstruction=estimate.reconstruction.mean().item(),
+        kl=estimate.kl.mean().item(),
+        log_likelihood=log_likelihood,
+        log_likelihood_se=log_likelihood_se,
+        ess=ess,
+        bits_per_dim=bits,
+        active_units=int((variance > ACTIVE).sum()),
+        mse=mse,
+        ssim=similarity,
+    )
+
+
+def _reconstruction_quality(model: LatentModel, examples: Feed) -> tuple[float, float | None]:
+    latent, is_image = model.shapes.latent or (), len(model.shapes.x) == 3
+    errors: list[Tensor] = []
+    similarities: list[Tensor] = []
+    with inference(model):
+        for batch in batches(model, examples, 512):
+            mean = model.decode((model.encode(batch).unflatten(1, latent),), batch.c).mean
+            errors.append((mean - batch.x).double().square().flatten(1).mean(1).cpu())
+            if is_image:
+                similarities.append(ssim(mean, batch.x).cpu())
+    return torch.cat(errors).mean().item(), torch.cat(similarities).mean().item() if is_image else None

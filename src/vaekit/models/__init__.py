@@ -1,0 +1,5 @@
+"""How latents chain."""
+
+from .one_layer import OneLayerVAE
+
+__all__ = ["OneLayerVAE"]

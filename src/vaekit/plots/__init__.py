@@ -1,0 +1,9 @@
+"""Figures from arrays, drawn without pyplot: they work headless and show themselves in a notebook."""
+
+from .images import reconstructions, samples
+from .latent import interpolation, manifold, traversals
+from .scatter import clusters
+from .style import save
+from .training import curves
+
+__all__ = ["clusters", "curves", "interpolation", "manifold", "reconstructions", "samples", "save", "traversals"]

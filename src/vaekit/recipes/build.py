@@ -1,0 +1,71 @@
+"""A completed request and a schema ↦ a model, an objective and settings."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Size
+
+from vaekit.core import Conditional, LatentModel, Objective, Shapes, Support, isolated_rng
+from vaekit.data import Schema
+from vaekit.models import OneLayerVAE
+from vaekit.training import Settings
+
+from .registry import build, options
+from .request import TrainRequest
+
+
+def support_of(schema: Schema) -> Support:
+    """The schema's raw range, step and unit, in model units."""
+    units = tuple(1 / scale for scale in schema.scale)
+    if len(units) > 1 or not isinstance(schema.low, int | float) or not isinstance(schema.high, int | float):
+        return Support(unit=units if len(units) > 1 else units[0])
+    offset, scale = schema.offset[0], schema.scale[0]
+    step = None if schema.step is None else schema.step / scale
+    return Support((schema.low - offset) / scale, (schema.high - offset) / scale, step, units[0])
+
+
+def build_model(request: TrainRequest, schema: Schema, examples: int) -> LatentModel:
+    """A freshly drawn model; the same request and seed give the same weights."""
+    model = OneLayerVAE(
+        encoder=Conditional(build("network", request.network), build("posterior", request.posterior)),
+        decoder=Conditional(build("network", request.network), build("likelihood", request.likelihood)),
+        prior=build("prior", request.prior),
+        latent=request.latent_dim or 1,
+    )
+    with isolated_rng(request.seed):
+        return model.bind(Shapes(Size(schema.shape), examples=examples, support=support_of(schema)))
+
+
+def build_objective(request: TrainRequest) -> Objective:
+    """The objective, with ``beta`` and ``warmup`` where the request gives them. Raises ValueError if it has none."""
+    choice: dict[str, Any] = copy.deepcopy(dict(request.objective))
+    given: Mapping[str, float | None] = {"beta": request.beta, "warmup": request.warmup}
+    known = options(type(build("objective", choice)))
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in known:
+            raise ValueError(f"objective {choice['name']!r} has no {name}; leave {name} out or use objective 'elbo'")
+        choice[name] = value
+    return build("objective", choice)
+
+
+def build_settings(request: TrainRequest) -> Settings:
+    """The training's numbers. The request must be complete."""
+    if request.epochs is None or request.batch_size is None:
+        raise ValueError("the request is not complete: epochs or batch_size is missing")
+    return Settings(
+        epochs=request.epochs,
+        batch_size=request.batch_size,
+        lr=request.lr,
+        schedule=build("schedule", request.schedule),
+        clip=request.clip,
+        weight_decay=request.weight_decay,
+        patience=request.patience,
+        seed=request.seed,
+        precision=request.precision,
+        compile=request.compile,
+    )

@@ -1,0 +1,56 @@
+"""The model card of a run, README.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vaekit import store
+from vaekit.core import LatentModel
+from vaekit.data import Schema
+from vaekit.store import RunFolder
+
+from .request import TrainRequest
+
+
+def write_card(
+    folder: RunFolder, request: TrainRequest, schema: Schema, model: LatentModel, history: list[dict[str, Any]]
+) -> None:
+    """What was trained on what, how it ended, how to load it, and what it must not be taken for."""
+    store.write_text(folder.card, _card(folder, request, schema, model, history))
+
+
+def _card(
+    folder: RunFolder, request: TrainRequest, schema: Schema, model: LatentModel, history: list[dict[str, Any]]
+) -> str:
+    parameters = sum(p.numel() for p in model.parameters())
+    rows = {
+        "data": request.data or "arrays given in Python",
+        "items": f"{schema.kind}, {' × '.join(map(str, schema.shape))}, {schema.dtype}",
+        "training examples": f"{model.shapes.examples:,}, {request.held_out:.0%} of the data held out",
+        "latent dimensions": request.latent_dim,
+        "likelihood": _spell(request.likelihood),
+        "posterior": _spell(request.posterior),
+        "prior": _spell(request.prior),
+        "objective": _spell(request.objective),
+        "network": _spell(request.network),
+        "parameters": f"{parameters:,}",
+    }
+    lines = [f"# {folder.path.name}", "", "A variational autoencoder trained with vaekit.", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in rows.items()]
+    if history:
+        last = history[-1]
+        lines += ["", f"After {last['epoch']} epochs, in nats per example: loss {last['loss']:.3f}, "
+                  f"reconstruction {last['reconstruction']:.3f}, KL {last['kl']:.3f}, held-out loss "
+                  f"{'none' if last['val_loss'] is None else format(last['val_loss'], '.3f')}."]  # fmt: skip
+    if not model.likelihood.has_density:
+        lines += ["", "The likelihood is not a density over the original values, so likelihoods and bits per dimension "
+                  "are not reported for this model."]  # fmt: skip
+    lines += ["", "```python", "import vaekit", "", f'vae = vaekit.load("{folder.path.name}")', "vae.sample(16)", "```"]
+    lines += ["", "Samples and reconstructions are the model's, not records of anybody; it reflects its training data, "
+              "biases included."]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _spell(choice: dict[str, Any] | None) -> str:
+    name, *options = (choice or {"name": "none"}).items()
+    return name[1] + (" (" + ", ".join(f"{key} {value}" for key, value in options) + ")" if options else "")

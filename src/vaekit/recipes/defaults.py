@@ -1,0 +1,42 @@
+"""What is chosen for the user, from the data, in one place."""
+
+from __future__ import annotations
+
+from vaekit.data import Schema
+
+from .request import TrainRequest
+
+STEPS_WORTH = 1_200_000  # examples that a training should see, repeats included
+
+
+def complete(request: TrainRequest, schema: Schema, examples: int) -> TrainRequest:
+    """Fill what the request leaves open.
+
+    - likelihood: ``bernoulli`` for two-valued data, ``discretized-logistic`` for values on a grid, such as 8-bit images,
+      else ``gaussian``;
+    - network: ``convolutional`` for images of at least 8×8 pixels, else ``mlp``, narrower for small data;
+    - latent dimensions: 16 for images; for vectors half of the columns, 1 to 16;
+    - epochs: enough to see 1.2 million examples, 20 to 200; batch: 128, less for small data.
+    """
+    filled = {
+        "likelihood": request.likelihood or _likelihood(schema),
+        "network": request.network or _network(schema, examples),
+        "latent_dim": request.latent_dim or (16 if schema.kind == "image" else min(16, (schema.shape[0] + 1) // 2)),
+        "epochs": request.epochs or min(200, max(20, round(STEPS_WORTH / examples))),
+        "batch_size": request.batch_size or min(128, max(1, examples // 4)),
+    }
+    return TrainRequest.parse({**request.to_json(), **filled})
+
+
+def _likelihood(schema: Schema) -> str:
+    if schema.step is None:
+        return "gaussian"
+    spans = schema.high == schema.low + schema.step if isinstance(schema.low, float | int) else False
+    return "bernoulli" if spans else "discretized-logistic"
+
+
+def _network(schema: Schema, examples: int) -> dict[str, object]:
+    if schema.kind == "image" and min(schema.shape[1:]) >= 8:
+        return {"name": "convolutional", "channels": [64, 128], "dense": 256}
+    width = 256 if examples >= 10_000 else 128 if examples >= 1_000 else 64
+    return {"name": "mlp", "hidden": [width, width]}

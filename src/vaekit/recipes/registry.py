@@ -1,0 +1,109 @@
+"""Names ↔ members: the one place where a string becomes an object.
+
+A name is the class's in kebab case, without the noun: ``DiscretizedLogistic`` is ``discretized-logistic``, ``VampPrior`` is
+``vamp``. Names resolve here and through entry points of the group ``vaekit.<noun>`` only, never as import paths.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from vaekit.core import Family, Objective, Part, Prior
+from vaekit.networks import Network
+from vaekit.training.schedules import Schedule
+
+NOUNS: dict[str, tuple[str, type]] = {
+    "likelihood": ("vaekit.likelihoods", Family),
+    "posterior": ("vaekit.posteriors", Family),
+    "prior": ("vaekit.priors", Prior),
+    "objective": ("vaekit.objectives", Objective),
+    "network": ("vaekit.networks", Network),
+    "schedule": ("vaekit.training.schedules", Schedule),
+}
+SUFFIXES = r"(Prior|Likelihood|Posterior|Schedule)$"
+
+
+def unknown(what: str, name: object, valid: Iterable[str]) -> ValueError:
+    """The error for a name that is not one of ``valid``, with the nearest one."""
+    valid = sorted(valid)
+    near = difflib.get_close_matches(str(name), valid, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ";"
+    return ValueError(f"unknown {what} {str(name)[:80]!r}{hint} valid names: {', '.join(valid)}")
+
+
+def name_of(member: type) -> str:
+    """The name that stands for a class."""
+    words = re.sub(SUFFIXES, "", member.__name__)
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", words).lower()
+
+
+@cache
+def members(noun: str) -> dict[str, type]:
+    """All members of a noun by name, third parties' included."""
+    module, base = NOUNS[noun]
+    public = vars(import_module(module)).values()
+    found = {name_of(v): v for v in public if inspect.isclass(v) and issubclass(v, base) and not inspect.isabstract(v)}
+    for point in entry_points(group=f"vaekit.{noun}"):
+        found.setdefault(point.name, point.load())
+    return found
+
+
+def options(member: type) -> dict[str, inspect.Parameter]:
+    """The constructor's parameters."""
+    return dict(list(inspect.signature(member.__init__).parameters.items())[1:])
+
+
+def check(noun: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
+    """A name, or a mapping with a name and options, as a mapping whose name and options exist. Raises ValueError."""
+    given = {"name": choice} if isinstance(choice, str) else dict(choice)
+    name = given.get("name")
+    if not isinstance(name, str):
+        raise ValueError(f"{noun} needs a 'name', one of {', '.join(sorted(members(noun)))}")
+    if name not in members(noun):
+        raise unknown(noun, name, members(noun))
+    valid = options(members(noun)[name])
+    for key in given.keys() - {"name"}:
+        if key not in valid:
+            raise (
+                unknown(f"option of {noun} {name!r}:", key, valid)
+                if valid
+                else ValueError(f"{noun} {name!r} has no options, got {key!r}")
+            )
+    return given
+
+
+def build(noun: str, choice: Any) -> Any:
+    """A new member from a name, a mapping of name and options, or an instance, which is copied."""
+    if isinstance(choice, NOUNS[noun][1]):
+        return copy.deepcopy(choice)
+    if not isinstance(choice, str | Mapping):
+        kind = NOUNS[noun][1].__name__
+        raise TypeError(f"{noun} is a name, a mapping with a name, or a {kind}; got {type(choice).__name__}")
+    given = check(noun, choice)
+    member = members(noun)[given.pop("name")]
+    try:
+        return member(**given)
+    except TypeError as error:
+        raise ValueError(f"{noun} {name_of(member)!r}: {error}") from error
+
+
+def spell(noun: str, choice: Any) -> dict[str, Any]:
+    """The mapping of name and options from which :func:`build` makes an equal member."""
+    if not isinstance(choice, Part | Network | Schedule):
+        return check(noun, choice)
+    valid = members(noun)
+    name = next((name for name, member in valid.items() if type(choice) is member), None)
+    if name is None:
+        raise ValueError(
+            f"{type(choice).__name__} has no name, so it could not be loaded again; "
+            f"register it as an entry point of the group 'vaekit.{noun}'"
+        )
+    return {"name": name, **{key: getattr(choice, key) for key in options(type(choice))}}

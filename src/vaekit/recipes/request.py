@@ -1,0 +1,101 @@
+"""What to train, as one checked schema for Python, JSON, config files and the command line."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from . import registry
+
+
+def choice_of(noun: str) -> Any:
+    """The type of a field that names a member of a noun: a name, or a mapping with a name and options."""
+    return Annotated[dict[str, Any], BeforeValidator(lambda value: registry.spell(noun, value))]
+
+
+Likelihood, Posterior, Prior = choice_of("likelihood"), choice_of("posterior"), choice_of("prior")
+Objective, Network, ScheduleChoice = choice_of("objective"), choice_of("network"), choice_of("schedule")
+
+
+class TrainRequest(BaseModel):
+    """Every choice of a training. ``None`` is filled from the data by :func:`vaekit.recipes.defaults.complete`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str | None = Field(None, description="name of a data set, or path of a file or folder")
+    resize: int | tuple[int, int] | None = Field(None, description="height and width that images are scaled to")
+    include_test: bool = Field(False, description="train on the published test set too; nothing is then held out of it")
+    held_out: float = Field(0.1, ge=0, lt=1, description="share of the examples kept for choosing the best weights")
+    latent_dim: int | None = Field(None, ge=1, description="number of latent dimensions")
+    network: Network | None = Field(None, description="network of encoder and decoder")
+    likelihood: Likelihood | None = Field(None, description="distribution of the data given the latents")
+    posterior: Posterior = Field(
+        "diagonal-normal", validate_default=True, description="distribution of the latents given the data"
+    )
+    prior: Prior = Field("standard-normal", validate_default=True, description="distribution of the latents")
+    objective: Objective = Field("elbo", validate_default=True, description="bound that is maximized")
+    beta: float | None = Field(None, ge=0, description="weight of the KL, short for objective.beta")
+    warmup: float | None = Field(None, ge=0, le=1, description="share of the steps over which the KL's weight rises")
+    epochs: int | None = Field(None, ge=1, description="passes over the training data")
+    batch_size: int | None = Field(None, ge=1, description="examples in a step")
+    lr: float = Field(2e-3, gt=0, description="learning rate of Adam, the schedule's peak")
+    schedule: ScheduleChoice = Field("one-cycle", validate_default=True, description="course of the learning rate")
+    clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay")
+    patience: int | None = Field(None, ge=1, description="epochs without a better held-out bound before stopping")
+    seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
+    compile: bool = Field(False, description="compile the training step with torch.compile (needs a C++ compiler)")
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> Self:
+        """Check a mapping. Raises ValueError with one sentence on the first thing wrong."""
+        for key in content:
+            if key not in cls.model_fields:
+                raise registry.unknown("option", key, cls.model_fields)
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            message = first["msg"].removeprefix("Value error, ")
+            raise ValueError(
+                message if "valid names" in message else f"{where}: {message}, got {first['input']!r}"
+            ) from error
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that :meth:`parse` reads."""
+        return self.model_dump(mode="json")
+
+
+def read_config_file(path: str | Path) -> dict[str, Any]:
+    """The options in a TOML, YAML or JSON file. Raises ValueError or OSError with one sentence."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OSError(f"cannot read the config file {path}: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        if path.suffix == ".toml":
+            content = tomllib.loads(text)
+        elif path.suffix in (".yaml", ".yml"):
+            import yaml
+
+            content = yaml.safe_load(text)
+        elif path.suffix == ".json":
+            content = json.loads(text)
+        else:
+            raise ValueError(f"a config file ends in .toml, .yaml, .yml or .json, got {path.name!r}")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except Exception as error:  # yaml.YAMLError, without importing yaml for the other formats
+        raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold options by name, got {type(content).__name__}")
+    return {str(key).replace("-", "_"): value for key, value in content.items()}

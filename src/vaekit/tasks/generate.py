@@ -1,0 +1,86 @@
+"""Generation from the latent space: new examples, walks, grids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Size, Tensor
+
+from vaekit.core import LatentModel, isolated_rng
+
+from .chunks import ROWS, device_of, inference
+
+
+def decode(model: LatentModel, z: Tensor, *, draw: bool = False, seed: int = 0) -> Tensor:
+    """Latents (N, D) ↦ the mean of p(x|z), or with ``draw`` a sample of it, (N, *event) in model units."""
+    latent = model.shapes.latent or Size()
+    if z.dim() != 2 or z.shape[1] != latent.numel():
+        raise ValueError(f"expected latents of shape (N, {latent.numel()}), got {tuple(z.shape)}")
+    with inference(model), isolated_rng(seed):
+        parts = []
+        for chunk in z.to(device_of(model), torch.float32).split(ROWS):
+            px = model.decode((chunk.unflatten(1, latent),))
+            parts.append((px.sample() if draw else px.mean).float().cpu())
+        return torch.cat(parts)
+
+
+def generate(model: LatentModel, n: int, *, draw: bool = False, seed: int = 0) -> Tensor:
+    """N new examples: z from the prior, then the mean of p(x|z), or with ``draw`` a sample of it."""
+    if n < 1:
+        raise ValueError(f"expected to generate at least 1 example, got n={n}")
+    with inference(model), isolated_rng(seed):
+        z = [level.cpu() for level in model.sample(n)]
+    return decode(model, z[0].flatten(1), draw=draw, seed=seed + 1)
+
+
+def interpolate(model: LatentModel, start: Tensor, end: Tensor, steps: int = 10, *, path: str = "linear") -> Tensor:
+    """Decoded walks between latents (P, D) and (P, D): (P, steps, *event).
+
+    ``path`` is ``linear`` or ``spherical``, which keeps the norms between those of the ends (White, 2016).
+    """
+    if path not in ("linear", "spherical") or steps < 2:
+        raise ValueError(f"expected a path 'linear' or 'spherical' of at least 2 steps, got {path!r} of {steps}")
+    t = torch.linspace(0, 1, steps).view(1, -1, 1)
+    a, b = start.unsqueeze(1), end.unsqueeze(1)
+    if path == "linear":
+        walk = torch.lerp(a.expand(-1, steps, -1), b.expand(-1, steps, -1), t)
+    else:
+        cosine = torch.cosine_similarity(a, b, -1).clamp(-1 + 1e-6, 1 - 1e-6).unsqueeze(-1)
+        angle = torch.arccos(cosine)
+        walk = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+    return decode(model, walk.flatten(0, 1)).unflatten(0, (len(start), steps))
+
+
+def traverse(model: LatentModel, dims: Sequence[int], values: Tensor, origin: Tensor | None = None) -> Tensor:
+    """Each chosen latent dimension set to each value in turn, the others at ``origin`` (default 0): (dims, values, *event)."""
+    size = (model.shapes.latent or Size()).numel()
+    if any(not 0 <= dim < size for dim in dims):
+        raise ValueError(f"latent dimensions run from 0 to {size - 1}, got {list(dims)}")
+    z = (torch.zeros(size) if origin is None else origin).repeat(len(dims), len(values), 1)
+    for row, dim in enumerate(dims):
+        z[row, :, dim] = values
+    return decode(model, z.flatten(0, 1)).unflatten(0, (len(dims), len(values)))
+
+
+def latent_grid(
+    model: LatentModel, n: int = 20, *, range: float | None = None, axes: tuple[int, int] = (0, 1)
+) -> tuple[Tensor, Tensor]:
+    """Decode a plane of the latent space: images (n, n, *event), row r at value r of the second axis, and the n values.
+
+    The values are quantiles (i + ½) / n of the standard normal prior, so that every tile stands for the same share of it;
+    with ``range`` they are evenly spaced from -range to range. Other dimensions are 0.
+    """
+    size = (model.shapes.latent or Size()).numel()
+    if size < 2:
+        raise ValueError(f"a plane needs a latent space of at least 2 dimensions, this one has {size}")
+    if n < 1 or not all(0 <= axis < size for axis in axes) or axes[0] == axes[1]:
+        raise ValueError(f"expected n >= 1 and two different axes between 0 and {size - 1}, got n={n}, axes={axes}")
+    if range is None:
+        values = math.sqrt(2) * torch.erfinv(2 * (torch.arange(n) + 0.5) / n - 1)
+    else:
+        values = torch.linspace(-range, range, n)
+    z = torch.zeros(n, n, size)
+    z[..., axes[0]], z[..., axes[1]] = values, values.unsqueeze(1)
+    return decode(model, z.flatten(0, 1)).unflatten(0, (n, n)), values

@@ -1,0 +1,53 @@
+"""Several processes on one model, started by ``torchrun``: the data order and noise of one process, shared out."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Workers:
+    """This process among all."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes and prints."""
+        return self.rank == 0
+
+    def add(self, value: Tensor) -> Tensor:
+        """The sum over all processes."""
+        if self.world > 1:
+            dist.all_reduce(value)
+        return value
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        if self.world > 1:
+            dist.barrier()
+
+
+@contextmanager
+def workers(device: str = "auto") -> Iterator[Workers]:
+    """Join the group that ``torchrun`` describes in the environment, if any; leave it at the end."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Workers()
+        return
+    uses_cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    me = Workers(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")))
+    if uses_cuda:
+        torch.cuda.set_device(me.local_rank)
+    dist.init_process_group("nccl" if uses_cuda else "gloo")
+    try:
+        yield me
+    finally:
+        dist.destroy_process_group()

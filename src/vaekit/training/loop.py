@@ -1,0 +1,252 @@
+"""The training loop: Adam on one objective, over data in memory, resumable at any step."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaekit.core import LatentModel, Noise, Objective, isolated_rng, terms
+
+from .device import Precision
+from .distributed import Workers
+from .feed import Feed, permutation, seed_generator, share, stream
+from .interrupts import Interrupted, Interrupts
+from .progress import Reporter
+from .schedules import OneCycle, Schedule
+from .step import Step
+
+METRICS = ("loss", "reconstruction", "kl")
+VALIDATION_CHUNK = 1000
+ORDER, STEP, VALIDATION = range(3)  # the named streams of random numbers
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: ``clip`` is the largest gradient norm, ``patience`` the epochs without a better held-out bound."""
+
+    epochs: int = 30
+    batch_size: int = 128
+    lr: float = 1e-3
+    schedule: Schedule = field(default_factory=OneCycle)
+    clip: float | None = None
+    weight_decay: float = 0.0
+    patience: int | None = None
+    seed: int = 0
+    precision: str = "auto"
+    compile: bool = False
+    rollbacks: int = 4
+
+    def __post_init__(self) -> None:
+        positive = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr, "clip": self.clip}
+        for name, value in {**positive, "patience": self.patience}.items():
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be above 0, got {value}")
+
+
+class _NonFinite(Exception):
+    """A loss, a weight or a held-out bound that is not a number."""
+
+
+class Training:
+    """A model in training: ``run`` trains to the end and leaves the best weights in the model.
+
+    Random numbers are drawn from a stream of their own for each step, so the state at a step is the weights, the optimizer's
+    moments and the position, and a resumed run ends, on the same machine in fp32, with the bits of an unbroken one.
+    ``checkpoint`` is called with the training after each epoch and when a signal stops it. The best weights are those
+    with the lowest held-out loss, minus the plain evidence bound whatever the objective; without ``valid``, the last.
+    """
+
+    def __init__(
+        self,
+        model: LatentModel,
+        objective: Objective,
+        train: Feed,
+        valid: Feed | None,
+        settings: Settings,
+        *,
+        device: torch.device | None = None,
+        workers: Workers | None = None,
+        reporter: Reporter | None = None,
+        checkpoint: Callable[[Training], None] | None = None,
+    ):
+        if len(train) < settings.batch_size:
+            raise ValueError(
+                f"batch_size is {settings.batch_size} but there are only {len(train)} training examples; "
+                f"choose at most {len(train)}"
+            )
+        self.model, self.objective, self.train, self.valid, self.settings = model, objective, train, valid, settings
+        self.device = device or torch.device("cpu")
+        self.workers, self.reporter = workers or Workers(), reporter or Reporter()
+        self.checkpoint = checkpoint or (lambda training: None)
+        self.precision = Precision(self.device, settings.precision)
+        model.to(self.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.step_module = Step(model, objective).to(self.device)
+        self.callable = self._wrapped(self.step_module)
+        self.parameters = [p for p in self.step_module.parameters() if p.requires_grad]
+        fused = self.device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, settings.lr, weight_decay=settings.weight_decay, fused=fused
+        )  # fmt: skip
+        self.steps_per_epoch = math.ceil(len(train) / settings.batch_size)
+        self.progress = torch.zeros((), device=self.device)
+        self.sums = torch.zeros(len(METRICS), dtype=torch.float64, device=self.device)
+        self.epoch = self.step = self.rolled_back = self.stale = 0
+        self.rate, self.seconds = 1.0, 0.0
+        self.best: dict[str, Tensor] | None = None
+        self.best_loss, self.best_epoch = math.inf, 0
+
+    def run(self) -> None:
+        """Train until the last epoch, or until ``patience`` runs out.
+
+        Raises:
+            Interrupted: after a signal, once the state is saved.
+            FloatingPointError: if the loss is still not finite after several returns to the last good state.
+        """
+        self.step_module.train()
+        with isolated_rng(self.settings.seed), Interrupts() as self.interrupts:
+            good = self.state()
+            self.reporter.start(self)
+            try:
+                while self.epoch < self.settings.epochs and self.stale < (self.settings.patience or math.inf):
+                    try:
+                        self._run_epoch()
+                    except _NonFinite as problem:
+                        self._roll_back(good, str(problem))
+                    else:
+                        good = self.state()
+                        self.checkpoint(self)
+            finally:
+                self.reporter.close()
+        if self.best is not None:
+            self.model.load_state_dict(self.best)
+        self.model.eval()
+
+    def validate(self) -> float:
+        """Minus the mean evidence bound on the held-out examples, in nats; the noise is the same at every call."""
+        if self.valid is None:
+            raise ValueError("there are no held-out examples")
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        with torch.no_grad(), isolated_rng(0):
+            for i, start in enumerate(range(0, len(self.valid), VALIDATION_CHUNK)):
+                rows = min(VALIDATION_CHUNK, len(self.valid) - start)
+                first, last = share(rows, self.workers.rank, self.workers.world)
+                seed_generator(self.device, stream(self.settings.seed, VALIDATION, i))
+                with self.precision.autocast():
+                    batch = self.valid.batch(slice(start + first, start + last))
+                    trace, log_px = terms(self.model, batch, 1, Noise(first, rows))
+                total += (log_px - trace.kl()).double().sum()
+        return -(self.workers.add(total) / len(self.valid)).item()
+
+    def state(self) -> dict[str, Any]:
+        """Weights, best weights, moments (copies, under flat names) and position."""
+        moments = self.optimizer.state_dict()["state"]
+        flat = {f"{i}.{name}": value.clone() for i, entry in moments.items() for name, value in entry.items()}
+        scalars = ("epoch", "step", "rolled_back", "stale", "rate", "seconds", "best_loss", "best_epoch")
+        position = {name: getattr(self, name) for name in scalars}
+        position["best_loss"] = None if math.isinf(self.best_loss) else self.best_loss
+        return {
+            "model": {name: value.clone() for name, value in self.model.state_dict().items()},
+            "best": self.best,
+            "optimizer": flat,
+            "position": {**position, "sums": self.sums.tolist(), "lr": self.settings.lr},
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state that :meth:`state` gave."""
+        self.model.load_state_dict(state["model"])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in state["optimizer"].items():
+            index, _, name = key.partition(".")
+            moments.setdefault(int(index), {})[name] = value.clone()
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        position = dict(state["position"])
+        position.pop("lr", None)
+        self.sums = torch.tensor(position.pop("sums"), dtype=torch.float64, device=self.device)
+        best_loss = position.pop("best_loss")
+        self.best_loss = math.inf if best_loss is None else best_loss
+        for name, value in position.items():
+            setattr(self, name, value)
+        self.best = state["best"] and {k: v.to(self.device) for k, v in state["best"].items()}
+
+    def _run_epoch(self) -> None:
+        settings, n = self.settings, len(self.train)
+        order = permutation(n, stream(settings.seed, ORDER, self.epoch)).to(self.device)
+        check = 1 if self.device.type == "cpu" else 50
+        started, before = time.perf_counter(), self.seconds
+        while self.step < self.steps_per_epoch:
+            begin = self.step * settings.batch_size
+            self._step(order[begin : begin + settings.batch_size])
+            self.seconds = before + time.perf_counter() - started
+            if self.step % check == 0 and not self.sums.isfinite().all():
+                raise _NonFinite(f"the loss became {self.sums[0].item()} in epoch {self.epoch + 1}")
+            self.reporter.step(self)
+            if self.interrupts.asked:
+                self.checkpoint(self)
+                raise Interrupted(f"stopped by {self.interrupts.asked.name} in epoch {self.epoch + 1}")
+        if not all(p.isfinite().all() for p in self.parameters):
+            raise _NonFinite(f"a weight became infinite in epoch {self.epoch + 1}")
+        self._finish_epoch()
+
+    def _step(self, index: Tensor) -> None:
+        settings, position = self.settings, self.epoch * self.steps_per_epoch + self.step
+        progress = position / (settings.epochs * self.steps_per_epoch)
+        lr = settings.lr * self.rate * settings.schedule(progress)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        seed_generator(self.device, stream(settings.seed, STEP, position))
+        first, last = share(len(index), self.workers.rank, self.workers.world)
+        weight = (last - first) / len(index)
+        self.step_module.noise = Noise(first, len(index)) if self.workers.world > 1 else Noise()
+        with self.precision.autocast():
+            loss, metrics, stats = self.callable(self.train.batch(index[first:last]), self.progress.fill_(progress))
+        self.optimizer.zero_grad()
+        (loss if self.workers.world == 1 else loss * weight * self.workers.world).backward()
+        if settings.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, settings.clip)
+        self.optimizer.step()
+        if stats:
+            self.model.update({name: self.workers.add(value) for name, value in stats.items()})
+        part = torch.stack([metrics[name] for name in METRICS]).double() * len(index) * weight
+        self.sums += self.workers.add(part)
+        self.step += 1
+
+    def _finish_epoch(self) -> None:
+        means = dict(zip(METRICS, (self.sums / len(self.train)).tolist(), strict=True))
+        val_loss = None if self.valid is None else self.validate()
+        if val_loss is not None and not math.isfinite(val_loss):
+            raise _NonFinite(f"the held-out loss became {val_loss} in epoch {self.epoch + 1}")
+        self.epoch += 1
+        self.stale += 1
+        if val_loss is not None and val_loss < self.best_loss:
+            self.best_loss, self.best_epoch, self.stale = val_loss, self.epoch, 0
+            self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
+        lr = self.optimizer.param_groups[0]["lr"]
+        speed = len(self.train) / max(self.seconds, 1e-9)
+        row = {"epoch": self.epoch, **means, "val_loss": val_loss, "lr": lr}
+        self.reporter.epoch(self, {**row, "seconds": self.seconds, "examples_per_second": speed})
+        self.step, self.seconds = 0, 0.0
+        self.sums.zero_()
+
+    def _roll_back(self, good: dict[str, Any], problem: str) -> None:
+        settings, rolled_back, rate = self.settings, self.rolled_back + 1, self.rate / 2
+        if rolled_back > settings.rollbacks:
+            raise FloatingPointError(
+                f"{problem}, and again after {settings.rollbacks} returns to the last good weights at ever lower rates; "
+                f"try a learning rate below {settings.lr * rate:.1e}, gradient clipping (clip=1) or precision fp32, "
+                "and look for extreme values in the data"
+            )
+        self.load_state(good)
+        self.rolled_back, self.rate = rolled_back, rate
+        self.reporter.note(f"{problem}: back to the last good weights, at half the learning rate")
+
+    def _wrapped(self, step: Step) -> Callable[..., tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]]:
+        if self.workers.world > 1:
+            return nn.parallel.DistributedDataParallel(step)
+        return torch.compile(step) if self.settings.compile else step  # pyright: ignore[reportReturnType]

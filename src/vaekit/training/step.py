@@ -1,0 +1,33 @@
+"""The unit of training that is compiled or wrapped for several processes."""
+
+import torch
+from torch import Tensor, nn
+
+from vaekit.core import Batch, LatentModel, Noise, Objective, terms
+
+
+class Step(nn.Module):
+    """A batch ↦ (loss, metrics, stats), plain tensors all: distributions live and die inside.
+
+    The loss is minus the objective's mean over the batch, plus the posteriors' penalties. ``metrics`` are means in nats per
+    example: ``loss``, ``reconstruction`` = -log p(x|z) and ``kl``.
+    """
+
+    def __init__(self, model: LatentModel, objective: Objective):
+        super().__init__()
+        self.model, self.objective = model, objective
+        self.noise = Noise()
+
+    def forward(self, batch: Batch, progress: Tensor) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """Loss of shape (), with gradient; the rest without."""
+        trace, log_px = terms(self.model, batch, self.objective.samples, self.noise)
+        value = self.objective(trace, log_px, progress)
+        stats: dict[str, Tensor] = {}
+        for latent in trace.latents:
+            if latent.q.penalty is not None:
+                value = value - latent.q.penalty
+            stats.update(latent.q.stats())
+        loss = -value.mean()
+        with torch.no_grad():
+            metrics = {"loss": loss.detach(), "reconstruction": -log_px.mean(), "kl": trace.kl().mean()}
+        return loss, metrics, stats
