@@ -4,7 +4,8 @@
     python benchmarks/peers/keras_article.py steps  [--precision mixed_bfloat16]   # median step time, peak memory
     python benchmarks/peers/keras_article.py train  --epochs 10  # the article's run, judged on the 10,000 test images
 
-Needs the ``bench`` dependency group (keras, tensorflow-cpu) and Fashion-MNIST in ``VAEKIT_DATA_DIR``. Prints one JSON object a line.
+Needs the ``bench`` dependency group (keras, tensorflow-cpu) and Fashion-MNIST in ``VAEKIT_DATA_DIR``. Prints one JSON
+object a line.
 """
 
 import argparse
@@ -82,8 +83,10 @@ class VAE(keras.Model):
             mean, log_var, z = self.encoder(data, training=True)
             reconstruction, kl = losses(data, mean, log_var, self.decoder(z, training=True))
             total = reconstruction + kl
-        self.optimizer.apply_gradients(zip(tape.gradient(total, self.trainable_weights), self.trainable_weights))
-        for tracker, value in zip(self.trackers, (total, reconstruction, kl)):
+        self.optimizer.apply_gradients(
+            zip(tape.gradient(total, self.trainable_weights), self.trainable_weights, strict=True)
+        )
+        for tracker, value in zip(self.trackers, (total, reconstruction, kl), strict=True):
             tracker.update_state(value)
         return {m.name: m.result() for m in self.metrics}
 
@@ -149,7 +152,8 @@ def main() -> None:
     args = parser.parse_args()
     keras.utils.set_random_seed(args.seed)
     if args.what == "fixture":
-        return fixture(args.file)
+        fixture(args.file)
+        return
     keras.mixed_precision.set_global_policy(args.precision)
     data, test = fashion_mnist()
     vae, clock = VAE(), Clock()

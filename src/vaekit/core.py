@@ -1,9 +1,10 @@
 """The five nouns a variational autoencoder is made of, and the three terms every use of it is made of.
 
-Shapes are written (K, B, *event): K importance samples, B examples. One function, :func:`terms`, yields log p(x|z) and a
-trace that holds log p(z) and log q(z|x); the bounds, test likelihood, anomaly scores and code lengths are a few lines over
-those three terms. An element of x carries probability mass of its grid cell where x is recorded on a grid, and density per
-original unit where it is continuous (see :class:`Support`), so that nats are comparable between likelihoods.
+Shapes are written (K, B, *event): K importance samples, B examples. One function, :func:`terms`, yields log p(x|z)
+and a trace that holds log p(z) and log q(z|x); the bounds, test likelihood, anomaly scores and code lengths are a few
+lines over those three terms. An element of x carries probability mass of its grid cell where x is recorded on a grid,
+and density per original unit where it is continuous (see :class:`Support`), so that nats are comparable between
+likelihoods.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Batch(NamedTuple):
 class Support:
     """The values that an element of x can take, in model units.
 
-    ``step`` is the distance between neighbouring recorded values, None if x is continuous. ``unit`` is one original unit
-    in model units, a number or one for each element.
+    ``step`` is the distance between neighbouring recorded values, None if x is continuous. ``unit`` is one original
+    unit in model units, a number or one for each element.
     """
 
     low: float = -math.inf
@@ -121,8 +122,8 @@ class Noise:
 class CommonNoise(Noise):
     """The same (K, 1, *event) table for every row, so that a row's score depends on nothing but the row.
 
-    ``samples`` is K over all chunks; :meth:`chunk` chooses which samples the next pass uses. The tables are drawn on the
-    CPU, hence equal on every device.
+    ``samples`` is K over all chunks; :meth:`chunk` chooses which samples the next pass uses. The tables are drawn on
+    the CPU, hence equal on every device.
     """
 
     def __init__(self, samples: int, seed: int):
@@ -193,7 +194,7 @@ class Posterior(ABC):
         """Standard normal noise (K, B, *noise) ↦ z (K, B, *latent) and log q(z), or None where it is cheap later."""
 
     @abstractmethod
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         """Log-density of z, summed over the latent dimensions."""
 
     def log_prob_each(self, z: Tensor) -> Tensor:
@@ -256,7 +257,9 @@ class Prior(Part):
 
 
 class Latent:
-    """One stochastic layer: a draw z, its posterior q and prior p, and their log-densities (K, B), computed when asked."""
+    """One stochastic layer: a draw z, its posterior q and prior p, and their log-densities (K, B), computed when
+    asked.
+    """
 
     def __init__(self, z: Tensor, q: Any, p: Distribution, log_q: Tensor | None = None):
         self.z, self.q, self.p = z, q, p

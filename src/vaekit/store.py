@@ -128,7 +128,7 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mappi
 
     dense = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     try:
-        data = save(dense, dict(metadata or {}))
+        data = save(dense, dict(metadata) if metadata else None)
     except (SafetensorError, TypeError) as error:
         raise ValueError(f"cannot write {path}: {error}") from error
     write_bytes(path, data)

@@ -116,22 +116,19 @@ def _common_size(headers: list[Header]) -> Size:
     first = headers[0]
     for other in headers:
         if other.size != first.size:
-            raise _mixed(first.path, first.size, other.path, other.size)
+            (height, width), (other_height, other_width) = first.size, other.size
+            raise ValueError(
+                f"the images differ in size: {first.path} is {height} x {width} (height x width), {other.path} is "
+                f"{other_height} x {other_width}; scale all of them to one size with resize (--resize 64)"
+            )
     return first.size
-
-
-def _mixed(first: Path, size: Size, other: Path, other_size: Size) -> ValueError:
-    return ValueError(
-        f"the images differ in size: {first} is {size[0]} x {size[1]} (height x width), {other} is "
-        f"{other_size[0]} x {other_size[1]}; scale all of them to one size with resize (--resize 64)"
-    )
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open an image file; whatever goes wrong until it is closed is a ``ValueError`` that names the file."""
     try:
-        # as a stream: given a path, pillow 13 maps the file and scrambles uncompressed TIFF files that are turned
+        # as a stream: a path would be memory-mapped, and pillow 13.0 then scrambles uncompressed TIFF files with EXIF
         with path.open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -142,6 +139,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 def _header(path: Path) -> Header:
     with _opened(path) as image:
+        if image.mode == "F":
+            raise ValueError("its pixels are floating-point numbers; save them as .npy")
         height, width = image.height, image.width
         # a TIFF file's size is upright already; asking a PNG file without early EXIF data would decode its pixels
         turned = image.format not in ("PNG", "TIFF") or (image.format == "PNG" and "exif" in image.info)
@@ -166,8 +165,8 @@ def _decode(header: Header, color: bool, dtype: np.dtype) -> np.ndarray:
         else:
             pixels = np.asarray(_opaque(image).convert("RGB" if color else "L"))
             pixels = pixels.astype(np.uint16) * 257 if dtype == np.uint16 else pixels
-    if pixels.shape[:2] != header.size:
-        raise _mixed(header.path, header.size, header.path, pixels.shape[:2])
+        if pixels.shape[:2] != header.size:
+            raise ValueError("its pixels are not of the size that its header says")
     return pixels[:, :, None] if color and pixels.ndim == 2 else pixels
 
 

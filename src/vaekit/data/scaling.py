@@ -116,7 +116,7 @@ def _grid(x: np.ndarray) -> tuple[float, float, float] | None:
 
 def _continuous(x: np.ndarray) -> tuple[float, float, None]:
     low, high = float(x.min()), float(x.max())
-    if not np.isfinite(high - low):
+    if high - low > np.finfo(np.result_type(x, np.float32)).max:
         raise ValueError(f"the values span too wide a range, {low:g} to {high:g}; divide them by a constant first")
     return (0.0, 1.0, None) if low >= 0 and high <= 1 else (low, high, None)
 

@@ -66,13 +66,13 @@ def load_dataset(source: str | Path, *, resize: Resize = None) -> Dataset:
     if isinstance(source, str) and source in PUBLISHED:
         return _resized(_load_published(source), size)
     path = Path(source).expanduser()
+    if source == "" or not path.exists():
+        if isinstance(source, str) and len(path.parts) <= 1 and not path.suffix:
+            lookup(source)
+        raise FileNotFoundError(f"no such file or folder: {path}; expected {FORMATS}")
     if path.is_dir() and not arrayfiles.holds_idx(path):
         return _load_images(path, size)
-    if path.exists():
-        return _resized(_load_arrays(path), size)
-    if isinstance(source, str) and len(path.parts) == 1 and not path.suffix:
-        lookup(source)
-    raise FileNotFoundError(f"no such file or folder: {path}; expected {FORMATS}")
+    return _resized(_load_arrays(path), size)
 
 
 def _load_published(name: str) -> Dataset:

@@ -3,22 +3,24 @@
 import math
 
 import torch
-from torch import Size, Tensor
+from torch import Tensor
 from torch.distributions import Distribution, register_kl
+from torch.types import _size
+
+from .density import NONE, Density
 
 
-class DiagonalNormal(Distribution):
+class DiagonalNormal(Density):
     """N(mean, exp(log_var)) over an event of ``dims`` dimensions; log-density, draws and KL in few operations.
 
     ``standard`` declares mean 0 and variance 1, which shortens the KL.
     """
 
-    arg_constraints = {}  # noqa: RUF012 - torch's own name for it
     has_rsample = True
 
     def __init__(self, mean: Tensor, log_var: Tensor, dims: int, *, standard: bool = False):
         split = mean.dim() - dims
-        super().__init__(mean.shape[:split], mean.shape[split:], validate_args=False)
+        super().__init__(mean.shape[:split], mean.shape[split:])
         self.loc, self.log_var, self.dims, self.standard = mean, log_var, dims, standard
 
     @property
@@ -31,11 +33,11 @@ class DiagonalNormal(Distribution):
         """The standard deviation, exp(½ log-variance)."""
         return (0.5 * self.log_var).exp()
 
-    def rsample(self, sample_shape: Size = Size()) -> Tensor:  # noqa: B008 - Size is immutable
+    def rsample(self, sample_shape: _size = NONE) -> Tensor:
         """Mean + stddev · ε."""
         return self.loc + self.stddev * torch.randn(*sample_shape, *self.loc.shape, device=self.loc.device)
 
-    def sample(self, sample_shape: Size = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A draw without gradient."""
         with torch.no_grad():
             return self.rsample(sample_shape)

@@ -2,21 +2,22 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Size, Tensor
-from torch.distributions import Distribution
+from torch import Tensor
+from torch.types import _size
+
+from .density import NONE, Density
 
 
-class DiscretizedLogistic(Distribution):
-    """Elementwise mass on the grid low, low + step, …, high: what a logistic variable has within half a step of each point.
+class DiscretizedLogistic(Density):
+    """Elementwise mass on the grid low, low + step, …, high: what a logistic variable has within half a step of each
+    point.
 
-    P(x) = σ((x + step/2 - mean) / scale) - σ((x - step/2 - mean) / scale), the two end points taking the tails, so that the
-    masses sum to one (Salimans et al., 2017, PixelCNN++, without the mixture).
+    P(x) = σ((x + step/2 - mean) / scale) - σ((x - step/2 - mean) / scale), the two end points taking the tails, so
+    that the masses sum to one (Salimans et al., 2017, PixelCNN++, without the mixture).
     """
 
-    arg_constraints = {}  # noqa: RUF012
-
     def __init__(self, loc: Tensor, log_scale: Tensor, low: float, high: float, step: float):
-        super().__init__(loc.shape, Size(), validate_args=False)
+        super().__init__(loc.shape)
         self.loc, self.log_scale, self.low, self.high, self.step = loc, log_scale, low, high, step
 
     @property
@@ -35,7 +36,7 @@ class DiscretizedLogistic(Distribution):
         half = self.step / 2
         return torch.where(value < self.low + half, log_above, torch.where(value > self.high - half, log_below, within))
 
-    def sample(self, sample_shape: Size = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A logistic draw, rounded to the grid."""
         with torch.no_grad():
             u = torch.rand(*sample_shape, *self.loc.shape, device=self.loc.device).clamp(1e-7, 1 - 1e-7)

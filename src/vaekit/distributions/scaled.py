@@ -1,22 +1,23 @@
 """A density read as probability of cells."""
 
 import torch
-from torch import Size, Tensor
+from torch import Tensor
 from torch.distributions import Distribution
+from torch.types import _size
+
+from .density import NONE, Density
 
 
-class Dequantized(Distribution):
+class Dequantized(Density):
     """An elementwise density p of values spread uniformly over cells of size ``cell``: log_prob = log p(x) + log cell.
 
-    On a grid of that step, E_u[log_prob(x + u)] with u uniform in ±cell/2 bounds the log-mass of x from below (Theis et al.,
-    2016). For continuous values, with ``cell`` one original unit, it is the density in original units. Draws and
-    mean are p's own.
+    On a grid of that step, E_u[log_prob(x + u)] with u uniform in ±cell/2 bounds the log-mass of x from below (Theis
+    et al., 2016). For continuous values, with ``cell`` one original unit, it is the density in original units. Draws
+    and mean are p's own.
     """
 
-    arg_constraints = {}  # noqa: RUF012
-
     def __init__(self, density: Distribution, cell: Tensor):
-        super().__init__(density.batch_shape, Size(), validate_args=False)
+        super().__init__(density.batch_shape)
         self.density, self.cell = density, cell
 
     @property
@@ -28,7 +29,7 @@ class Dequantized(Distribution):
         """Log p(value) + log cell."""
         return self.density.log_prob(value) + self.cell.log()
 
-    def sample(self, sample_shape: Size = Size()) -> Tensor:  # noqa: B008
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A draw from p."""
         with torch.no_grad():
             return self.density.sample(sample_shape)

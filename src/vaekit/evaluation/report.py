@@ -22,11 +22,12 @@ ACTIVE = 0.01  # variance of a latent's posterior mean above which it counts as 
 class Evaluation:
     """Means over the examples; nats per example, in original units (see :class:`vaekit.core.Support`).
 
-    ``elbo`` = -(``reconstruction`` + ``kl``). ``log_likelihood`` is the importance-sampled estimate with ``samples`` draws,
-    ``log_likelihood_se`` its standard error over the examples, ``ess`` the mean effective sample size; the three and
-    ``bits_per_dim`` are None where the likelihood is no density of the original values, ``bits_per_dim`` also where
-    values are continuous. ``active_units``: latents whose posterior mean varies by more than 0.01 (Burda et al., 2016). ``mse`` and
-    ``ssim`` compare x, in model units, with the decoded posterior mean; ``ssim`` is None for data that are not images.
+    ``elbo`` = -(``reconstruction`` + ``kl``). ``log_likelihood`` is the importance-sampled estimate with ``samples``
+    draws, ``log_likelihood_se`` its standard error over the examples, ``ess`` the mean effective sample size; the
+    three and ``bits_per_dim`` are None where the likelihood is no density of the original values, ``bits_per_dim``
+    also where values are continuous. ``active_units``: latents whose posterior mean varies by more than 0.01 (Burda
+    et al., 2016). ``mse`` and ``ssim`` compare x, in model units, with the decoded posterior mean; ``ssim`` is None
+    for data that are not images.
     """
 
     n: int

@@ -17,8 +17,9 @@ class Convolutional(Network):
     As an encoder (image in, vector out): a convolution for each of ``channels``, then a dense ReLU layer of ``dense``
     units (0: none), then an affine output. As a decoder (vector in, image out): a dense ReLU layer to ``channels[0]``
     maps of the coarsest size, a transposed convolution for each of ``channels`` in reverse, and a last 3×3 convolution.
-    Inputs that are not images join at the dense layers. With ``channels=(64, 128), dense=16`` and two latents this is the
-    network of the Keras example "Variational AutoEncoder" (Chollet, 2020): 174,932 and 157,633 parameters on 28×28×1.
+    Inputs that are not images join at the dense layers. With ``channels=(64, 128), dense=16`` and two latents this is
+    the network of the Keras example "Variational AutoEncoder" (Chollet, 2020): 174,932 and 157,633 parameters on
+    28×28×1.
 
     Padding is Keras's "same": an even size is padded on the right and bottom only, and a transposed convolution's last
     row and column are cropped.
@@ -50,9 +51,9 @@ def _halved(height: int, width: int, times: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def _padding(height: int, width: int) -> tuple[int, int, int, int]:
+def _padding(size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Left, right, top, bottom of Keras's "same" padding for kernel 3 and stride 2."""
-    return width % 2, 1, height % 2, 1
+    return size[1] % 2, 1, size[0] % 2, 1
 
 
 def _as_products(x: Tensor) -> bool:
@@ -85,7 +86,7 @@ class _Encoder(nn.Module):
 
     def _convolve(self, x: Tensor) -> Tensor:
         for layer, size in zip(self.convolutions, self.sizes[:-1], strict=True):
-            x = F.relu(layer(F.pad(x, _padding(*size))))
+            x = F.relu(layer(F.pad(x, _padding(size))))
         return x.permute(0, 2, 3, 1).flatten(1)
 
     def _products(self, x: Tensor) -> Tensor:

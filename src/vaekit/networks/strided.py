@@ -2,10 +2,10 @@
 
 A processor's convolution kernels reach half of the rate of its matrix product on these layers, above all backward. Both
 layers are therefore written as four products over shifted views of one array, without copies and without the
-multiplications by padding. The trick is the layout: pixels before batch, (H, W, B, C), so that a shift by one pixel is an
-offset; and *blocks*, (H/2, W/2, B, 4C), where the four pixels of each 2×2 block lie side by side in the order of
-``PIXELS``. A block's output then depends on its own block and on three neighbours, and for each of these shifts the
-pixels concerned are neighbouring columns::
+multiplications by padding. The trick is the layout: pixels before batch, (H, W, B, C), so that a shift by one pixel
+is an offset; and *blocks*, (H/2, W/2, B, 4C), where the four pixels of each 2×2 block lie side by side in the order
+of ``PIXELS``. A block's output then depends on its own block and on three neighbours, and for each of these shifts
+the pixels concerned are neighbouring columns::
 
     shift (0, 0): all four pixels        shift (1, 0): the row-0 pixels      (one block row away)
     shift (1, 1): the pixel (0, 0)       shift (0, 1): the column-0 pixels   (one block column away)
@@ -66,7 +66,9 @@ def _cast(*tensors: Tensor) -> list[Tensor]:
 
 
 def _shifted(small: Tensor, blocks: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Matching views of (h, w, B, N) and of blocks (h, w, B, 4C) for each shift: matrices, or one for each pixel row."""
+    """Matching views of (h, w, B, N) and of blocks (h, w, B, 4C) for each shift: matrices, or one for each pixel
+    row.
+    """
     n, batch = blocks.shape[-1] // 4, blocks.shape[2]
     for (down, right), (lo, hi) in SHIFTS.items():
         a, b = small[: len(small) - down], blocks[down:, ..., lo * n : hi * n]

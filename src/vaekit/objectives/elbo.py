@@ -8,9 +8,9 @@ from vaekit.core import Objective, Trace
 class ELBO(Objective):
     """E_q[log p(x|z)] - β KL(q(z|x) || p(z)), averaged over ``samples`` draws.
 
-    At β = 1 a lower bound on log p(x) (Kingma and Welling, 2014); other β are β-VAE's (Higgins et al., 2017). β multiplies
-    the KL in nats of the whole example, whatever its size. With ``warmup`` it rises linearly from 0 over that fraction of
-    the training steps (Sønderby et al., 2016).
+    At β = 1 a lower bound on log p(x) (Kingma and Welling, 2014); other β are β-VAE's (Higgins et al., 2017). β
+    multiplies the KL in nats of the whole example, whatever its size. With ``warmup`` it rises linearly from 0 over
+    that fraction of the training steps (Sønderby et al., 2016).
     """
 
     def __init__(self, beta: float = 1.0, warmup: float = 0.0, samples: int = 1):

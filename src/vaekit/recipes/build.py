@@ -20,9 +20,9 @@ from .request import TrainRequest
 def support_of(schema: Schema) -> Support:
     """The schema's raw range, step and unit, in model units."""
     units = tuple(1 / scale for scale in schema.scale)
-    if len(units) > 1 or not isinstance(schema.low, int | float) or not isinstance(schema.high, int | float):
-        return Support(unit=units if len(units) > 1 else units[0])
-    offset, scale = schema.offset[0], schema.scale[0]
+    if isinstance(schema.low, tuple) or isinstance(schema.high, tuple):
+        return Support(unit=units)
+    (offset,), (scale,) = schema.offset, schema.scale
     step = None if schema.step is None else schema.step / scale
     return Support((schema.low - offset) / scale, (schema.high - offset) / scale, step, units[0])
 

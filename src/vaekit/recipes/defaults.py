@@ -12,7 +12,8 @@ STEPS_WORTH = 1_200_000  # examples that a training should see, repeats included
 def complete(request: TrainRequest, schema: Schema, examples: int) -> TrainRequest:
     """Fill what the request leaves open.
 
-    - likelihood: ``bernoulli`` for two-valued data, ``discretized-logistic`` for values on a grid, such as 8-bit images,
+    - likelihood: ``bernoulli`` for two-valued data, ``discretized-logistic`` for values on a grid, such as 8-bit
+    images,
       else ``gaussian``;
     - network: ``convolutional`` for images of at least 8×8 pixels, else ``mlp``, narrower for small data;
     - latent dimensions: 16 for images; for vectors half of the columns, 1 to 16;

@@ -86,8 +86,8 @@ def train(
 ) -> Run:
     """Train a new model. With ``out`` the run's folder is kept up to date after each epoch.
 
-    ``init`` is a run whose weights are the start, where the model is the same. Under ``torchrun`` every process calls this;
-    the first one writes.
+    ``init`` is a run whose weights are the start, where the model is the same. Under ``torchrun`` every process calls
+    this; the first one writes.
     """
     dataset = dataset or load_run_data(request)
     x, y = training_items(request, dataset)
@@ -106,7 +106,8 @@ def train(
 
 
 def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, reporter: Reporter | None = None) -> Run:
-    """Continue an interrupted run to the end of its epochs, or, with ``changes={"epochs": n}``, train a finished one on.
+    """Continue an interrupted run to the end of its epochs, or, with ``changes={"epochs": n}``, train a finished one
+    on.
 
     Only ``epochs``, ``device``, ``precision`` and ``patience`` may change.
     """
@@ -127,7 +128,8 @@ def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, report
         kept, held = split(len(x), request.held_out, y=y, seed=request.seed)
         if len(kept) != examples:
             raise ValueError(
-                f"the data of {folder.path} have changed: it was trained on {examples} examples, now there are {len(kept)}"
+                f"the data of {folder.path} have changed: it was trained on {examples} examples, "
+                f"now there are {len(kept)}"
             )
         model = build_model(request, schema, examples)
         if me.is_first:

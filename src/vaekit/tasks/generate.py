@@ -54,7 +54,9 @@ def interpolate(model: LatentModel, start: Tensor, end: Tensor, steps: int = 10,
 
 
 def traverse(model: LatentModel, dims: Sequence[int], values: Tensor, origin: Tensor | None = None) -> Tensor:
-    """Each chosen latent dimension set to each value in turn, the others at ``origin`` (default 0): (dims, values, *event)."""
+    """Each chosen latent dimension set to each value in turn, the others at ``origin`` (default 0): (dims,
+    values, *event).
+    """
     size = (model.shapes.latent or Size()).numel()
     if any(not 0 <= dim < size for dim in dims):
         raise ValueError(f"latent dimensions run from 0 to {size - 1}, got {list(dims)}")
@@ -69,8 +71,8 @@ def latent_grid(
 ) -> tuple[Tensor, Tensor]:
     """Decode a plane of the latent space: images (n, n, *event), row r at value r of the second axis, and the n values.
 
-    The values are quantiles (i + ½) / n of the standard normal prior, so that every tile stands for the same share of it;
-    with ``range`` they are evenly spaced from -range to range. Other dimensions are 0.
+    The values are quantiles (i + ½) / n of the standard normal prior, so that every tile stands for the same share of
+    it; with ``range`` they are evenly spaced from -range to range. Other dimensions are 0.
     """
     size = (model.shapes.latent or Size()).numel()
     if size < 2:

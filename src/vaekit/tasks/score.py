@@ -40,8 +40,8 @@ def importance(
 ) -> Importance:
     """Sample exactly ``samples`` latents for each example, in chunks, keeping running sums only.
 
-    With ``common`` random numbers every example sees the same noise, so that its numbers depend on nothing but itself: use
-    it to rank examples. For means over a data set independent noise has a far smaller error.
+    With ``common`` random numbers every example sees the same noise, so that its numbers depend on nothing but
+    itself: use it to rank examples. For means over a data set independent noise has a far smaller error.
     """
     if samples < 1:
         raise ValueError(f"expected at least 1 importance sample, got {samples}")

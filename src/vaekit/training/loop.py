@@ -49,17 +49,18 @@ class Settings:
                 raise ValueError(f"{name} must be above 0, got {value}")
 
 
-class _NonFinite(Exception):
+class _NonFiniteError(Exception):
     """A loss, a weight or a held-out bound that is not a number."""
 
 
 class Training:
     """A model in training: ``run`` trains to the end and leaves the best weights in the model.
 
-    Random numbers are drawn from a stream of their own for each step, so the state at a step is the weights, the optimizer's
-    moments and the position, and a resumed run ends, on the same machine in fp32, with the bits of an unbroken one.
-    ``checkpoint`` is called with the training after each epoch and when a signal stops it. The best weights are those
-    with the lowest held-out loss, minus the plain evidence bound whatever the objective; without ``valid``, the last.
+    Random numbers are drawn from a stream of their own for each step, so the state at a step is the weights, the
+    optimizer's moments and the position, and a resumed run ends, on the same machine in fp32, with the bits of an
+    unbroken one. ``checkpoint`` is called with the training after each epoch and when a signal stops it. The best
+    weights are those with the lowest held-out loss, minus the plain evidence bound whatever the objective; without
+    ``valid``, the last.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Training:
                 while self.epoch < self.settings.epochs and self.stale < (self.settings.patience or math.inf):
                     try:
                         self._run_epoch()
-                    except _NonFinite as problem:
+                    except _NonFiniteError as problem:
                         self._roll_back(good, str(problem))
                     else:
                         good = self.state()
@@ -184,15 +185,21 @@ class Training:
             begin = self.step * settings.batch_size
             self._step(order[begin : begin + settings.batch_size])
             self.seconds = before + time.perf_counter() - started
-            if self.step % check == 0 and not self.sums.isfinite().all():
-                raise _NonFinite(f"the loss became {self.sums[0].item()} in epoch {self.epoch + 1}")
             self.reporter.step(self)
-            if self.interrupts.asked:
-                self.checkpoint(self)
-                raise Interrupted(f"stopped by {self.interrupts.asked.name} in epoch {self.epoch + 1}")
+            if self.step % check == 0 or self.step == self.steps_per_epoch:
+                self._check()
         if not all(p.isfinite().all() for p in self.parameters):
-            raise _NonFinite(f"a weight became infinite in epoch {self.epoch + 1}")
+            raise _NonFiniteError(f"a weight became infinite in epoch {self.epoch + 1}")
         self._finish_epoch()
+
+    def _check(self) -> None:
+        if not self.sums.isfinite().all():
+            raise _NonFiniteError(f"the loss became {self.sums[0].item()} in epoch {self.epoch + 1}")
+        asked = torch.tensor(float(self.interrupts.asked is not None), device=self.device)
+        if self.workers.add(asked) > 0:  # whoever was asked, all stop at the same step
+            self.checkpoint(self)
+            name = self.interrupts.asked.name if self.interrupts.asked else "another process"
+            raise Interrupted(f"stopped by {name} in epoch {self.epoch + 1}")
 
     def _step(self, index: Tensor) -> None:
         settings, position = self.settings, self.epoch * self.steps_per_epoch + self.step
@@ -221,7 +228,7 @@ class Training:
         means = dict(zip(METRICS, (self.sums / len(self.train)).tolist(), strict=True))
         val_loss = None if self.valid is None else self.validate()
         if val_loss is not None and not math.isfinite(val_loss):
-            raise _NonFinite(f"the held-out loss became {val_loss} in epoch {self.epoch + 1}")
+            raise _NonFiniteError(f"the held-out loss became {val_loss} in epoch {self.epoch + 1}")
         self.epoch += 1
         self.stale += 1
         if val_loss is not None and val_loss < self.best_loss:
@@ -238,7 +245,7 @@ class Training:
         settings, rolled_back, rate = self.settings, self.rolled_back + 1, self.rate / 2
         if rolled_back > settings.rollbacks:
             raise FloatingPointError(
-                f"{problem}, and again after {settings.rollbacks} returns to the last good weights at ever lower rates; "
+                f"{problem}, and again after {settings.rollbacks} returns to the last good weights at lower rates; "
                 f"try a learning rate below {settings.lr * rate:.1e}, gradient clipping (clip=1) or precision fp32, "
                 "and look for extreme values in the data"
             )

@@ -35,7 +35,9 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """Half a cosine up from ``start`` to 1 over the first ``rise`` of the steps, and down to ``final`` (Smith, 2018)."""
+    """Half a cosine up from ``start`` to 1 over the first ``rise`` of the steps, and down to ``final`` (Smith,
+    2018).
+    """
 
     def __init__(self, rise: float = 0.25, start: float = 0.1, final: float = 0.001):
         _check(rise=rise, start=start, final=final)

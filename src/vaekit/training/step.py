@@ -9,8 +9,8 @@ from vaekit.core import Batch, LatentModel, Noise, Objective, terms
 class Step(nn.Module):
     """A batch ↦ (loss, metrics, stats), plain tensors all: distributions live and die inside.
 
-    The loss is minus the objective's mean over the batch, plus the posteriors' penalties. ``metrics`` are means in nats per
-    example: ``loss``, ``reconstruction`` = -log p(x|z) and ``kl``.
+    The loss is minus the objective's mean over the batch, plus the posteriors' penalties. ``metrics`` are means in
+    nats per example: ``loss``, ``reconstruction`` = -log p(x|z) and ``kl``.
     """
 
     def __init__(self, model: LatentModel, objective: Objective):
