@@ -1,8 +1,8 @@
 """vaekit's side of the comparisons, one process a measurement.
 
-    python -m benchmarks.ours steps [--precision bf16]   # median step time of preset article, peak memory
-    python -m benchmarks.ours judge RUN                  # a run's loss on the 10,000 test images, with the peers' noise
-    python -m benchmarks.ours ceilings                   # this machine's matrix product and copy rates, and the roofline
+    python -m benchmarks.ours steps [--precision bf16]  # median step time of preset article, peak memory
+    python -m benchmarks.ours judge RUN     # a run's loss on the 10,000 test images, with the peers' noise
+    python -m benchmarks.ours ceilings      # this machine's matrix product and copy rates, and the roofline
 
 Each prints one JSON object.
 """
@@ -10,6 +10,7 @@ Each prints one JSON object.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -46,10 +47,8 @@ def steps(count: int, precision: str) -> dict[str, object]:
     training = Training(
         model, build_objective(request), Feed.from_raw(schema, x), None, build_settings(request), reporter=Clock()
     )
-    try:
+    with contextlib.suppress(Stop):
         training.run()
-    except Stop:
-        pass
     seconds = np.diff(Clock.times)[4:]
     return {"precision": training.precision.name, "step_ms": 1e3 * float(np.median(seconds)), "peak_mib": _peak()}
 
@@ -100,7 +99,7 @@ def ceilings(precision: str) -> dict[str, object]:
 
 
 def layers() -> list[tuple[int, int, int, int, bool]]:
-    """(inputs, outputs, weights, multiply-adds, whether the input needs a gradient) of the article's layers, batch 128."""
+    """(inputs, outputs, weights, multiply-adds, whether the input needs a gradient) of the article's layers."""
     pixels = {28: 784, 14: 196, 7: 49}
     rows = [
         (pixels[28], 64 * pixels[14], 9 * 64, 9 * 64 * pixels[14], False),

@@ -77,8 +77,8 @@ def main() -> None:
         config = BaseTrainerConfig(
             output_dir=folder, num_epochs=1, learning_rate=1e-3, per_device_train_batch_size=BATCH, no_cuda=True
         )
-        trainer = BaseTrainer(model, BaseDataset(data, torch.zeros(len(data))), training_config=config, callbacks=[clock])
-        trainer.train()
+        examples = BaseDataset(data, torch.zeros(len(data)))
+        BaseTrainer(model, examples, training_config=config, callbacks=[clock]).train()
     seconds = [b - a for a, b in zip(clock.times[4:], clock.times[5:], strict=False)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"peer": "pythae", "step_ms": 1e3 * statistics.median(seconds), "peak_mib": peak}))

@@ -1,23 +1,31 @@
-"""Names and JSON ↔ objects: registry, requests, presets, runs."""
+"""Names and JSON ↔ objects: registry, requests, presets, runs. Names are imported when first used, as in ``vaekit``."""
 
-from .build import build_model, build_objective, build_settings, support_of
-from .defaults import complete
-from .presets import PRESETS, preset
-from .registry import build, members, spell
-from .request import TrainRequest, read_config_file
-from .run import Run, load_run_data, resume, train, training_items
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .build import build_model, build_objective, build_settings, support_of
+    from .defaults import complete
+    from .examples import Examples, choose_examples, plan
+    from .presets import PRESETS, preset
+    from .registry import build, members, spell
+    from .request import TrainRequest, read_config_file
+    from .run import Run, load_run_data, resume, train, training_items
 
 __all__ = [
     "PRESETS",
+    "Examples",
     "Run",
     "TrainRequest",
     "build",
     "build_model",
     "build_objective",
     "build_settings",
+    "choose_examples",
     "complete",
     "load_run_data",
     "members",
+    "plan",
     "preset",
     "read_config_file",
     "resume",
@@ -26,3 +34,27 @@ __all__ = [
     "train",
     "training_items",
 ]
+
+_WHERE = {
+    "build": ("build_model", "build_objective", "build_settings", "support_of"),
+    "defaults": ("complete",),
+    "examples": ("Examples", "choose_examples", "plan"),
+    "presets": ("PRESETS", "preset"),
+    "registry": ("build", "members", "spell"),
+    "request": ("TrainRequest", "read_config_file"),
+    "run": ("Run", "load_run_data", "resume", "train", "training_items"),
+}
+_MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'vaekit.recipes' has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    # an imported submodule takes its name in the package: "build" is to stay the function
+    globals().update({name: value, "build": import_module(f"{__name__}.registry").build})
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

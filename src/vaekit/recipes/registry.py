@@ -1,7 +1,8 @@
 """Names ↔ members: the one place where a string becomes an object.
 
 A name is the class's in kebab case, without the noun: ``DiscretizedLogistic`` is ``discretized-logistic``, ``VampPrior`` is
-``vamp``. Names resolve here and through entry points of the group ``vaekit.<noun>`` only, never as import paths.
+``vamp``. Names resolve here and through entry points of the group ``vaekit.<noun>`` only, never as import paths. The members'
+modules, and torch with them, are imported when a name is first looked up.
 """
 
 from __future__ import annotations
@@ -14,19 +15,15 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, get_type_hints
 
-from vaekit.core import Family, Objective, Part, Prior
-from vaekit.networks import Network
-from vaekit.training.schedules import Schedule
-
-NOUNS: dict[str, tuple[str, type]] = {
-    "likelihood": ("vaekit.likelihoods", Family),
-    "posterior": ("vaekit.posteriors", Family),
-    "prior": ("vaekit.priors", Prior),
-    "objective": ("vaekit.objectives", Objective),
-    "network": ("vaekit.networks", Network),
-    "schedule": ("vaekit.training.schedules", Schedule),
+NOUNS = {  # the module of the members, and where their base class is
+    "likelihood": ("vaekit.likelihoods", "vaekit.core:Family"),
+    "posterior": ("vaekit.posteriors", "vaekit.core:Family"),
+    "prior": ("vaekit.priors", "vaekit.core:Prior"),
+    "objective": ("vaekit.objectives", "vaekit.core:Objective"),
+    "network": ("vaekit.networks", "vaekit.networks:Network"),
+    "schedule": ("vaekit.training.schedules", "vaekit.training.schedules:Schedule"),
 }
 SUFFIXES = r"(Prior|Likelihood|Posterior|Schedule)$"
 
@@ -46,10 +43,16 @@ def name_of(member: type) -> str:
 
 
 @cache
+def base_of(noun: str) -> type:
+    """The class that all members of a noun derive from."""
+    module, _, name = NOUNS[noun][1].partition(":")
+    return getattr(import_module(module), name)
+
+
+@cache
 def members(noun: str) -> dict[str, type]:
     """All members of a noun by name, third parties' included."""
-    module, base = NOUNS[noun]
-    public = vars(import_module(module)).values()
+    base, public = base_of(noun), vars(import_module(NOUNS[noun][0])).values()
     found = {name_of(v): v for v in public if inspect.isclass(v) and issubclass(v, base) and not inspect.isabstract(v)}
     for point in entry_points(group=f"vaekit.{noun}"):
         found.setdefault(point.name, point.load())
@@ -82,10 +85,10 @@ def check(noun: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
 
 def build(noun: str, choice: Any) -> Any:
     """A new member from a name, a mapping of name and options, or an instance, which is copied."""
-    if isinstance(choice, NOUNS[noun][1]):
+    if isinstance(choice, base_of(noun)):
         return copy.deepcopy(choice)
     if not isinstance(choice, str | Mapping):
-        kind = NOUNS[noun][1].__name__
+        kind = base_of(noun).__name__
         raise TypeError(f"{noun} is a name, a mapping with a name, or a {kind}; got {type(choice).__name__}")
     given = check(noun, choice)
     member = members(noun)[given.pop("name")]

@@ -29,6 +29,6 @@ def load_state(training: Training, tensors: dict[str, np.ndarray], metadata: dic
             group, _, key = name.partition("/")
             groups[group][key] = torch.from_numpy(np.array(value))
         training.load_state({**groups, "best": groups["best"] or None, "position": position})
-    except (KeyError, TypeError, RuntimeError, AttributeError, json.JSONDecodeError) as error:
-        reason = str(error).splitlines()[0]
+    except (KeyError, IndexError, TypeError, RuntimeError, AttributeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise ValueError(f"the checkpoint does not belong to this model and training: {reason}") from error

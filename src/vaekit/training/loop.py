@@ -24,6 +24,7 @@ from .step import Step
 METRICS = ("loss", "reconstruction", "kl")
 VALIDATION_CHUNK = 1000
 ORDER, STEP, VALIDATION = range(3)  # the named streams of random numbers
+SCALARS = ("epoch", "step", "rolled_back", "stale", "rate", "seconds", "best_epoch")  # of a training's position
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Training:
                 f"batch_size is {settings.batch_size} but there are only {len(train)} training examples; "
                 f"choose at most {len(train)}"
             )
+        if settings.patience is not None and valid is None:
+            raise ValueError("patience counts epochs without a better held-out bound, but no examples are held out")
         self.model, self.objective, self.train, self.valid, self.settings = model, objective, train, valid, settings
         self.device = device or torch.device("cpu")
         self.workers, self.reporter = workers or Workers(), reporter or Reporter()
@@ -148,8 +151,7 @@ class Training:
         """Weights, best weights, moments (copies, under flat names) and position."""
         moments = self.optimizer.state_dict()["state"]
         flat = {f"{i}.{name}": value.clone() for i, entry in moments.items() for name, value in entry.items()}
-        scalars = ("epoch", "step", "rolled_back", "stale", "rate", "seconds", "best_loss", "best_epoch")
-        position = {name: getattr(self, name) for name in scalars}
+        position = {name: getattr(self, name) for name in SCALARS}
         position["best_loss"] = None if math.isinf(self.best_loss) else self.best_loss
         return {
             "model": {name: value.clone() for name, value in self.model.state_dict().items()},
@@ -164,16 +166,14 @@ class Training:
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in state["optimizer"].items():
             index, _, name = key.partition(".")
-            moments.setdefault(int(index), {})[name] = value.clone()
+            moments.setdefault(int(index), {})[name] = _laid_out(value, self.parameters[int(index)])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        position = dict(state["position"])
-        position.pop("lr", None)
-        self.sums = torch.tensor(position.pop("sums"), dtype=torch.float64, device=self.device)
-        best_loss = position.pop("best_loss")
-        self.best_loss = math.inf if best_loss is None else best_loss
-        for name, value in position.items():
-            setattr(self, name, value)
+        position = state["position"]
+        self.sums = torch.tensor(position["sums"], dtype=torch.float64, device=self.device).view_as(self.sums)
+        for name in SCALARS:
+            setattr(self, name, type(getattr(self, name))(position[name]))
+        self.best_loss = math.inf if position["best_loss"] is None else float(position["best_loss"])
         self.best = state["best"] and {k: v.to(self.device) for k, v in state["best"].items()}
 
     def _run_epoch(self) -> None:
@@ -201,6 +201,13 @@ class Training:
             name = self.interrupts.asked.name if self.interrupts.asked else "another process"
             raise Interrupted(f"stopped by {name} in epoch {self.epoch + 1}")
 
+    def _is_stopped(self, check: int) -> bool:
+        """Whether a signal came to any of the processes, which must all stop after the same step."""
+        asked = self.interrupts.asked is not None
+        if self.workers.world == 1 or self.step % check:
+            return asked and self.workers.world == 1
+        return self.workers.add(torch.tensor(float(asked), device=self.device)).item() > 0
+
     def _step(self, index: Tensor) -> None:
         settings, position = self.settings, self.epoch * self.steps_per_epoch + self.step
         progress = position / (settings.epochs * self.steps_per_epoch)
@@ -211,8 +218,9 @@ class Training:
         first, last = share(len(index), self.workers.rank, self.workers.world)
         weight = (last - first) / len(index)
         self.step_module.noise = Noise(first, len(index)) if self.workers.world > 1 else Noise()
+        rows = index[first : max(last, first + 1)]  # without a share of a small last batch: a row of weight 0
         with self.precision.autocast():
-            loss, metrics, stats = self.callable(self.train.batch(index[first:last]), self.progress.fill_(progress))
+            loss, metrics, stats = self.callable(self.train.batch(rows), self.progress.fill_(progress))
         self.optimizer.zero_grad()
         (loss if self.workers.world == 1 else loss * weight * self.workers.world).backward()
         if settings.clip is not None:
@@ -257,3 +265,12 @@ class Training:
         if self.workers.world > 1:
             return nn.parallel.DistributedDataParallel(step)
         return torch.compile(step) if self.settings.compile else step  # pyright: ignore[reportReturnType]
+
+
+def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
+    """A copy with the parameter's strides, which the fused optimizer takes for granted; scalars as they are."""
+    if not value.dim():
+        return value.clone()
+    if value.shape != parameter.shape:
+        raise ValueError(f"a moment of shape {tuple(value.shape)} for a parameter of shape {tuple(parameter.shape)}")
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -1,0 +1,150 @@
+"""Measure vaekit beside its peers; each measurement is a process of its own, peers and ours in turn, several rounds.
+
+    python -m benchmarks speed [--rounds 5]   # step times, memory, start-up: about 10 minutes
+    python -m benchmarks article              # the article's 10 epochs, Keras's and ours: an hour or two
+    python -m benchmarks                      # both
+
+Ratios are medians over rounds, because machines are noisy. Results are kept in benchmarks/results, one JSON file each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+KERAS = [sys.executable, str(HERE / "peers" / "keras_article.py")]
+PYTHAE = [sys.executable, str(HERE / "peers" / "pythae_article.py")]
+OURS = [sys.executable, "-m", "benchmarks.ours"]
+VAEKIT = [sys.executable, "-m", "vaekit"]
+
+
+def last_line(command: list[str]) -> dict:
+    """The JSON object that a measurement prints last; its error output if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def seconds(command: list[str]) -> float:
+    """Wall time of a command."""
+    start = time.perf_counter()
+    subprocess.run(command, capture_output=True, cwd=HERE.parent, check=True)
+    return time.perf_counter() - start
+
+
+def processor() -> str:
+    """The processor's name, with what matters of its instruction set."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    name = next((line.split(":")[1].strip() for line in text.splitlines() if line.startswith("model name")), "unknown")
+    found = [flag for flag in ("avx2", "avx512f", "amx_bf16") if f" {flag}" in text]
+    return f"{name}, {os.cpu_count()} cores, {' '.join(found)}"
+
+
+def keep(name: str, result: dict) -> dict:
+    """Write a result with the machine it was measured on, and print it."""
+    RESULTS.mkdir(exist_ok=True)
+    result = {"processor": processor(), "date": time.strftime("%Y-%m-%d"), **result}
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2), flush=True)
+    return result
+
+
+def speed(rounds: int) -> None:
+    """Step time, peak memory and start-up, in interleaved rounds."""
+    has_amx = "amx_bf16" in processor()
+    sides = {
+        "keras_fp32": [*KERAS, "steps"],
+        "ours_fp32": [*OURS, "steps"],
+        "pythae_fp32": PYTHAE,
+        **({"keras_bf16": [*KERAS, "steps", "--precision", "mixed_bfloat16"]} if has_amx else {}),
+        **({"ours_bf16": [*OURS, "steps", "--precision", "bf16"]} if has_amx else {}),
+        "ceilings": [*OURS, "ceilings", "--precision", "bf16" if has_amx else "fp32"],
+    }
+    table: dict[str, list[dict]] = {name: [] for name in sides}
+    for number in range(rounds):
+        for name, command in sides.items():
+            table[name].append(last_line(command))
+        print(f"round {number + 1} of {rounds} done", file=sys.stderr, flush=True)
+
+    def ratio(numerator: str, denominator: str, of: str = "step_ms", under: str = "step_ms") -> float:
+        pairs = zip(table[numerator], table[denominator], strict=True)
+        return round(statistics.median(a[of] / b[under] for a, b in pairs), 2)
+
+    best = "ours_bf16" if has_amx else "ours_fp32"
+    result = {
+        "rounds": rounds,
+        "median_step_ms": {
+            name: round(statistics.median(row["step_ms"] for row in rows), 1)
+            for name, rows in table.items()
+            if name != "ceilings"
+        },
+        "keras_fp32_over_ours_fp32": ratio("keras_fp32", "ours_fp32"),
+        f"keras_fp32_over_{best}": ratio("keras_fp32", best),
+        "pythae_over_ours": ratio("pythae_fp32", best),
+        "ours_over_roofline": ratio(best, "ceilings", under="roofline_ms"),
+        "ceilings": {
+            key: round(statistics.median(row[key] for row in table["ceilings"]), 1)
+            for key in ("gflops", "copy_gb_s", "roofline_ms")
+        },
+        "peak_mib": {
+            name: round(max(r["peak_mib"] for r in rows)) for name, rows in table.items() if name != "ceilings"
+        },
+        "startup_s": {
+            "vaekit --help": round(statistics.median(seconds([*VAEKIT, "--help"]) for _ in range(9)), 3),
+            "import vaekit": round(
+                statistics.median(seconds([sys.executable, "-c", "import vaekit"]) for _ in range(9)), 3
+            ),
+            "python -c pass": round(statistics.median(seconds([sys.executable, "-c", "pass"]) for _ in range(9)), 3),
+        },
+        "all": table,
+    }
+    keep("speed", result)
+
+
+def article() -> None:
+    """Ten epochs of the article in Keras and in our presets, judged on the same images with the same noise."""
+    rows = [line for line in subprocess.run(
+        [*KERAS, "train", "--epochs", "10"], capture_output=True, text=True, check=True, cwd=HERE.parent
+    ).stdout.splitlines() if line.startswith("{")]  # fmt: skip
+    keras = {"epochs": [json.loads(row) for row in rows[:-1]], **json.loads(rows[-1])}
+    result: dict[str, object] = {"keras": keras}
+    for name, options in {
+        "article": ["--preset", "article"],
+        "article-fast": ["--preset", "article-fast"],
+        "article-sprint": ["--preset", "article-sprint"],
+    }.items():
+        folder = str(HERE.parent / "runs" / f"bench-{name}")
+        subprocess.run([*VAEKIT, "train", *options, "--out", folder, "--overwrite"], check=True, cwd=HERE.parent)
+        history = [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
+        result[name] = {"epochs": history, "judged": last_line([*OURS, "judge", folder])}
+    keep("article", result)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["speed", "article", "all"], default="all")
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    if not os.environ.get("VAEKIT_DATA_DIR"):
+        sys.exit("set VAEKIT_DATA_DIR to the folder that holds fashion-mnist/")
+    if args.what != "article":
+        speed(args.rounds)
+    if args.what != "speed":
+        article()
+
+
+if __name__ == "__main__":
+    main()

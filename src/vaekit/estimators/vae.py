@@ -1,0 +1,344 @@
+"""A variational autoencoder as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Size, Tensor, from_numpy
+
+from vaekit import evaluation, tasks
+from vaekit.core import Family, LatentModel, Objective, Prior
+from vaekit.data import Dataset, Schema
+from vaekit.data.arrays import as_array
+from vaekit.networks import Network
+from vaekit.recipes import Run, TrainRequest, complete, preset, train
+from vaekit.training import (
+    Feed, Interrupted, PlainReporter, Reporter, Schedule, Training, choose_device, default_reporter,
+)  # fmt: skip
+from vaekit.training.progress import Reporters, Row
+
+Choice = str | Mapping[str, Any]
+OF_THE_DATA = ("data", "resize", "include_test")  # fields of a request that say which data; an estimator is given them
+CHOICES = tuple(name for name in TrainRequest.model_fields if name not in OF_THE_DATA)
+
+
+class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Variational autoencoder: learns, from unlabelled data alone, what the data look like.
+
+    ``X`` is an array, list, tensor or data frame of numbers: vectors (N, D), or images (N, H, W), (N, H, W, C) or
+    (N, C, H, W). How values are scaled is found in ``fit``, kept as ``schema_`` and undone in every result, so that X may
+    stay as it is. Results are NumPy arrays, unless ``set_output`` asks for data frames from ``transform``. Parameters that
+    are None are chosen from the data; ``run_.request`` says how. Nothing depends on or changes the global random state:
+    the same parameters and data give, on the same machine, the same result.
+
+    Parameters
+    ----------
+    held_out : float, default=0.1
+        Share of the examples kept for choosing the best weights; 0 keeps none and the last weights are taken.
+    latent_dim : int, default=None
+        Number of latent dimensions.
+    network : str, dict or Network, default=None
+        Network of encoder and decoder. This and the other choices are a name, a dictionary of name and options such as
+        ``{"name": "mlp", "hidden": [64]}``, or an instance such as ``MLP([64])``, which is copied.
+    likelihood : str, dict or Family, default=None
+        Distribution of the data given the latents.
+    posterior : str, dict or Family, default="diagonal-normal"
+        Distribution of the latents given the data.
+    prior : str, dict or Prior, default="standard-normal"
+        Distribution of the latents.
+    objective : str, dict or Objective, default="elbo"
+        Bound that is maximized.
+    beta : float, default=None
+        Weight of the KL, short for the objective's option of that name.
+    warmup : float, default=None
+        Share of the steps over which the KL's weight rises, short for the objective's option of that name.
+    epochs : int, default=None
+        Passes over the training data.
+    batch_size : int, default=None
+        Examples in a step.
+    lr : float, default=2e-3
+        Learning rate of Adam, the schedule's peak.
+    schedule : str, dict or Schedule, default="one-cycle"
+        Course of the learning rate.
+    clip : float, default=None
+        Largest norm of the gradient; None does not clip.
+    weight_decay : float, default=0.0
+        Decoupled weight decay.
+    patience : int, default=None
+        Epochs without a better held-out bound before training stops; None trains to the last epoch.
+    seed : int, default=0
+        Seed of everything random.
+    device : str, default="auto"
+        Where everything is computed: auto, cpu, cuda, cuda:N or mps.
+    precision : {"auto", "fp32", "bf16"}, default="auto"
+        Number format of the networks in training; ``auto`` is bf16 where the hardware multiplies it faster.
+    compile : bool, default=False
+        Compile the training step with ``torch.compile``, which needs a C++ compiler.
+    init : str or Path, default=None
+        Folder of a saved run whose weights are the start of training; the model must be the same.
+    samples : int, default=100
+        Importance samples for ``score_samples``, ``score`` and ``evaluate``.
+    verbose : bool, default=None
+        Progress of training: True shows it, False does not, None shows it on terminals and in notebooks only.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Numbers in one example.
+    feature_names_in_ : ndarray of str
+        Column names; only where X was a data frame whose column names are all strings.
+    n_iter_ : int
+        Epochs trained.
+    history_ : list of dict
+        One row an epoch: ``epoch``, ``loss``, ``reconstruction``, ``kl``, ``val_loss`` (nats per example), ``lr``,
+        ``seconds``, ``examples_per_second``.
+    schema_ : Schema
+        Layout, scaling and columns of the data.
+    model_ : LatentModel
+        The trained torch module, for the functions of ``vaekit.tasks``.
+    run_ : Run
+        All of it, with ``run_.request``: the choices, completed from the data.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from vaekit import VAE
+    >>> x = load_digits().images.astype("uint8")
+    >>> vae = VAE(latent_dim=2, epochs=3, verbose=False).fit(x)
+    >>> vae.transform(x).shape
+    (1797, 2)
+    >>> vae.sample(16).shape
+    (16, 8, 8)
+    """
+
+    def __init__(
+        self,
+        *,
+        held_out: float = 0.1,
+        latent_dim: int | None = None,
+        network: Choice | Network | None = None,
+        likelihood: Choice | Family | None = None,
+        posterior: Choice | Family = "diagonal-normal",
+        prior: Choice | Prior = "standard-normal",
+        objective: Choice | Objective = "elbo",
+        beta: float | None = None,
+        warmup: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        lr: float = 2e-3,
+        schedule: Choice | Schedule = "one-cycle",
+        clip: float | None = None,
+        weight_decay: float = 0.0,
+        patience: int | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        precision: str = "auto",
+        compile: bool = False,
+        init: str | Path | None = None,
+        samples: int = 100,
+        verbose: bool | None = None,
+    ):
+        self.held_out = held_out
+        self.latent_dim = latent_dim
+        self.network = network
+        self.likelihood = likelihood
+        self.posterior = posterior
+        self.prior = prior
+        self.objective = objective
+        self.beta = beta
+        self.warmup = warmup
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.schedule = schedule
+        self.clip = clip
+        self.weight_decay = weight_decay
+        self.patience = patience
+        self.seed = seed
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.init = init
+        self.samples = samples
+        self.verbose = verbose
+
+    @classmethod
+    def from_preset(cls, name: str, **changes: Any) -> Self:
+        """An untrained VAE with the training choices of a preset, such as ``article``, and with ``changes`` to them."""
+        chosen = {key: value for key, value in preset(name).items() if key in CHOICES}
+        return cls(**(chosen | changes))
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from X; ``y`` is ignored.
+
+        When training is interrupted (Ctrl-C, the stop button of a notebook, SIGTERM), ``Interrupted``, a KeyboardInterrupt,
+        is raised; if an epoch was done by then, the VAE is fitted all the same, with the best weights so far.
+        Raises ValueError or TypeError with one sentence for choices or data that cannot be used.
+        """
+        request = self._request()
+        x, columns = self._array(X, reset=True)
+        dataset = Dataset("array", x, columns=columns)
+        watch = _Watch(_reporter(self.verbose))
+        try:
+            run = train(request, dataset=dataset, init=self.init, reporter=watch)
+        except Interrupted:
+            if watch.rows:
+                self._adopt(watch.run(request, dataset))
+            raise
+        return self._adopt(run)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """The latents' posterior means E[z|x], float32 (N, latent_dim); nothing is drawn at random."""
+        return tasks.encode(self._model(), self._feed(X)).numpy()
+
+    def inverse_transform(self, X: Any, *, round: bool = True) -> np.ndarray:
+        """Latents (N, latent_dim) ↦ the means of p(x|z), in the data's layout, dtype and units.
+
+        Data recorded on a grid, such as pixels of 0 to 255 or whole numbers, come back on that grid; with ``round=False`` the
+        means are floating-point numbers wherever they lie. Continuous data are never rounded.
+        """
+        model, z = self._model(), check_array(as_array(X)[0], dtype=np.float32, input_name="z")
+        return self._restore(tasks.decode(model, from_numpy(z.copy())), round)
+
+    def reconstruct(self, X: Any, *, round: bool = True) -> np.ndarray:
+        """X as the model sees it: ``inverse_transform(transform(X))``."""
+        return self._restore(tasks.reconstruct(self._model(), self._feed(X)), round)
+
+    def sample(self, n: int = 1, *, draw: bool = False, seed: int | None = None, round: bool = True) -> np.ndarray:
+        """N new examples in the data's layout, dtype and units (see ``inverse_transform`` for ``round``).
+
+        Latents come from the prior; an example is the mean of p(x|z), or with ``draw`` a draw from it, noise included. The
+        same ``seed`` (default: the parameter) gives the same examples.
+        """
+        x = tasks.generate(self._model(), n, draw=draw, seed=self.seed if seed is None else seed)
+        return self._restore(x, round)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log-likelihood of each example in nats, float32 (N,): higher is more like the training data.
+
+        An importance-sampled estimate of log p(x) with ``samples`` draws, the same ones for every example, so that a score
+        depends on nothing but the example. It is a density in original units, or a probability for data on a grid. Where the
+        likelihood is neither, as with ``bernoulli`` on grey values, it is the evidence lower bound, averaged over the draws.
+        """
+        estimate = tasks.importance(self._model(), self._feed(X), self.samples, seed=self.seed)
+        has_density = self.model_.likelihood.has_density
+        return (estimate.log_likelihood if has_density else estimate.elbo).float().numpy()
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of ``score_samples``; ``y`` is ignored. ``evaluate`` estimates it with a smaller error."""
+        return float(self.score_samples(X).mean(dtype=np.float64))
+
+    def evaluate(self, X: Any, samples: int | None = None) -> evaluation.Evaluation:
+        """Bound, log-likelihood, bits per dimension, active units and the quality of reconstructions on X."""
+        model, feed = self._model(), self._feed(X)
+        return evaluation.evaluate(model, feed, self.samples if samples is None else samples, seed=self.seed)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a run folder, which ``vaekit.load`` and the command line read; its path is returned.
+
+        It holds the model, the schema, the history and the training choices; not ``samples``, ``verbose`` and ``init``.
+        Raises FileExistsError if there is a run already and ``overwrite`` is not set, or anything that is not a run.
+        """
+        check_is_fitted(self, "run_")
+        return self.run_.save(path, overwrite=overwrite)
+
+    @property
+    def _n_features_out(self) -> int:
+        return (self.model_.shapes.latent or Size()).numel()
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        if hasattr(self, "model_"):
+            self.model_.to("cpu")  # a copy can then be made, and loaded on machines without this device
+        return super().__getstate__()
+
+    def _request(self) -> TrainRequest:
+        given = {name: getattr(self, name) for name in CHOICES}
+        return TrainRequest.parse({k: v.item() if isinstance(v, np.generic) else v for k, v in given.items()})
+
+    def _adopt(self, run: Run) -> Self:
+        self.run_, self.model_, self.schema_, self.history_ = run, run.model, run.schema, run.history
+        self.n_iter_, self.n_features_in_ = len(run.history), math.prod(run.schema.layout)
+        return self
+
+    def _model(self) -> LatentModel:
+        """The trained model, on the device to compute on."""
+        check_is_fitted(self, "run_")
+        return self.model_.to(choose_device(self.device))
+
+    def _feed(self, X: Any) -> Feed:
+        return self.run_.feed(self._array(X)[0])
+
+    def _array(self, X: Any, *, reset: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
+        """X as an array, with its column names. What scikit-learn checks of features is recorded or compared."""
+        if getattr(X, "dtype", None) == object:
+            X = check_array(X, allow_nd=True, ensure_all_finite=False)
+        x, columns = as_array(X)
+        validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=x.ndim == 2)
+        return x, columns
+
+    def _restore(self, x: Tensor, round: bool) -> np.ndarray:
+        return self.schema_.restore(x.numpy(), round=round)
+
+
+def load(path: str | Path, *, device: str = "auto") -> VAE:
+    """A fitted VAE from a run folder, written by ``VAE.save`` or by ``vaekit train``.
+
+    Its parameters are the run's choices, completed from the data; ``device`` is where it computes from now on.
+    Raises OSError or ValueError with one sentence if the folder is missing, damaged or foreign.
+    """
+    run = Run.load(path)
+    vae = VAE(**{name: getattr(run.request, name) for name in CHOICES} | {"device": device})
+    if run.schema.columns:
+        vae.feature_names_in_ = np.array(run.schema.columns, dtype=object)
+    return vae._adopt(run)
+
+
+class _Watch(Reporters):
+    """Keeps what an interrupted training leaves behind."""
+
+    training: Training | None = None
+
+    def __init__(self, reporter: Reporter):
+        super().__init__([reporter])
+        self.rows: list[Row] = []
+
+    def start(self, training: Training) -> None:
+        self.training = training
+        super().start(training)
+
+    def epoch(self, training: Training, row: Row) -> None:
+        self.rows.append(row)
+        super().epoch(training, row)
+
+    def run(self, request: TrainRequest, dataset: Dataset) -> Run:
+        """The best weights so far, as a run."""
+        assert self.training is not None
+        model, best = self.training.model, self.training.best
+        if best is not None:
+            model.load_state_dict(best)
+        schema = Schema.infer(dataset.x, columns=dataset.columns)
+        request = complete(request, schema, len(self.training.train))
+        return Run(request, schema, model.to("cpu").eval(), self.rows)
+
+
+def _reporter(verbose: bool | None) -> Reporter:
+    in_worker = multiprocessing.parent_process() is not None
+    if verbose is False or (verbose is None and in_worker):
+        return Reporter()
+    reporter = default_reporter()
+    return Reporter() if verbose is None and isinstance(reporter, PlainReporter) else reporter
