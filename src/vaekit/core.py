@@ -353,7 +353,10 @@ def masked_log_prob(px: Distribution, x: Tensor, mask: Tensor | None) -> Tensor:
     """Log p(x|z) summed over observed elements, (K, B).
 
     Hidden elements are replaced before (their value, even NaN, changes neither bound nor gradient) and zeroed after.
+    Raises ValueError where x (B, *event) or (K, B, *event), the mask (B, *event) or log p(x|z) would be broadcast.
     """
+    if mask is not None and mask.shape != px.batch_shape[1:]:
+        raise ValueError(f"a mask must have the shape {tuple(px.batch_shape[1:])} of x, got {tuple(mask.shape)}")
     if mask is None:
         each = px.log_prob(x)
     else:

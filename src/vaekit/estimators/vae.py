@@ -21,7 +21,14 @@ from vaekit.data.arrays import as_array
 from vaekit.networks import Network
 from vaekit.recipes import Run, TrainRequest, complete, preset, train
 from vaekit.training import (
-    Feed, Interrupted, PlainReporter, Reporter, Schedule, Training, choose_device, default_reporter,
+    Feed,
+    Interrupted,
+    PlainReporter,
+    Reporter,
+    Schedule,
+    Training,
+    choose_device,
+    default_reporter,
 )  # fmt: skip
 from vaekit.training.progress import Reporters, Row
 

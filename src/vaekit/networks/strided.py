@@ -145,6 +145,7 @@ def convolve_blocks(blocks: Tensor, size: tuple[int, int], weight: Tensor, bias:
     h, w, batch, _ = blocks.shape
     taps = weight.permute(0, 2, 3, 1).flatten(1)  # (C, 9N)
     products = (blocks.reshape(-1, channels) @ taps.to(blocks.dtype)).view(h, w, batch, -1)
+    products = products.to(torch.promote_types(products.dtype, torch.float32))  # few numbers, to be added precisely
     image = from_blocks(products, taps.shape[1])[:height, :width].unflatten(-1, (9, -1)).movedim(3, 0)
     image = F.pad(image, (0, 0, 0, 0, 1, 1, 1, 1))
     out = bias

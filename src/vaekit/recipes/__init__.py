@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .build import build_model, build_objective, build_settings, support_of
     from .defaults import complete
-    from .examples import Examples, choose_examples, plan
+    from .examples import Examples, choose_examples, parts_of, plan
     from .presets import PRESETS, preset
     from .registry import build, members, spell
     from .request import TrainRequest, read_config_file
@@ -25,6 +25,7 @@ __all__ = [
     "complete",
     "load_run_data",
     "members",
+    "parts_of",
     "plan",
     "preset",
     "read_config_file",
@@ -38,7 +39,7 @@ __all__ = [
 _WHERE = {
     "build": ("build_model", "build_objective", "build_settings", "support_of"),
     "defaults": ("complete",),
-    "examples": ("Examples", "choose_examples", "plan"),
+    "examples": ("Examples", "choose_examples", "parts_of", "plan"),
     "presets": ("PRESETS", "preset"),
     "registry": ("build", "members", "spell"),
     "request": ("TrainRequest", "read_config_file"),

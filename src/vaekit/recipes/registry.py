@@ -12,10 +12,13 @@ import difflib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, get_type_hints
+
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 NOUNS = {  # the module of the members, and where their base class is
     "likelihood": ("vaekit.likelihoods", "vaekit.core:Family"),
@@ -65,22 +68,42 @@ def options(member: type) -> dict[str, inspect.Parameter]:
 
 
 def check(noun: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
-    """A name, or a mapping with a name and options, as a mapping whose name and options exist. Raises ValueError."""
+    """A name, or a mapping with a name and options, as a mapping whose name and options exist and have the right types.
+
+    Texts are read as what the constructor's annotation asks for: ``"8"`` is 8 where a whole number is expected. Raises
+    ValueError.
+    """
     given = {"name": choice} if isinstance(choice, str) else dict(choice)
-    name = given.get("name")
+    name = given.pop("name", None)
     if not isinstance(name, str):
         raise ValueError(f"{noun} needs a 'name', one of {', '.join(sorted(members(noun)))}")
     if name not in members(noun):
         raise unknown(noun, name, members(noun))
-    valid = options(members(noun)[name])
-    for key in given.keys() - {"name"}:
+    member = members(noun)[name]
+    valid, hints = options(member), get_type_hints(member.__init__)
+    for key in given:
         if key not in valid:
             raise (
                 unknown(f"option of {noun} {name!r}:", key, valid)
                 if valid
                 else ValueError(f"{noun} {name!r} has no options, got {key!r}")
             )
-    return given
+    return {"name": name, **{key: _typed(noun, key, value, hints.get(key, Any)) for key, value in given.items()}}
+
+
+def _typed(noun: str, key: str, value: Any, hint: Any) -> Any:
+    """The value as the annotation asks for; one number stands for a sequence of one."""
+    try:
+        adapter = TypeAdapter(hint)
+    except PydanticSchemaGenerationError:  # a third party's own class
+        return value
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        with suppress(ValidationError):
+            return adapter.validate_python([value])
+        problem = error.errors()[0]["msg"].removeprefix("Input ")
+        raise ValueError(f"{noun}.{key} {problem}, got {str(value)[:80]!r}") from error
 
 
 def build(noun: str, choice: Any) -> Any:
@@ -100,8 +123,11 @@ def build(noun: str, choice: Any) -> Any:
 
 def spell(noun: str, choice: Any) -> dict[str, Any]:
     """The mapping of name and options from which :func:`build` makes an equal member."""
-    if not isinstance(choice, Part | Network | Schedule):
+    if isinstance(choice, str | Mapping):
         return check(noun, choice)
+    if not isinstance(choice, base_of(noun)):
+        kind = base_of(noun).__name__
+        raise ValueError(f"{noun} is a name, a mapping with a name, or a {kind}; got {type(choice).__name__}")
     valid = members(noun)
     name = next((name for name, member in valid.items() if type(choice) is member), None)
     if name is None:

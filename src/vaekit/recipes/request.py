@@ -25,7 +25,7 @@ Objective, Network, ScheduleChoice = choice_of("objective"), choice_of("network"
 class TrainRequest(BaseModel):
     """Every choice of a training. ``None`` is filled from the data by :func:`vaekit.recipes.defaults.complete`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: str | None = Field(None, description="name of a data set, or path of a file or folder")
     resize: int | tuple[int, int] | None = Field(None, description="height and width that images are scaled to")
@@ -63,11 +63,10 @@ class TrainRequest(BaseModel):
             return cls.model_validate(content)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            message = first["msg"].removeprefix("Value error, ")
-            raise ValueError(
-                message if "valid names" in message else f"{where}: {message}, got {first['input']!r}"
-            ) from error
+            if first["type"] == "value_error":
+                raise ValueError(first["msg"].removeprefix("Value error, ")) from error
+            problem = first["msg"].removeprefix("Input ")
+            raise ValueError(f"{first['loc'][0]} {problem}, got {str(first['input'])[:80]!r}") from error
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that :meth:`parse` reads."""

@@ -38,7 +38,7 @@ class Run:
         """Read a run folder. Raises OSError or ValueError with one sentence if it is missing, damaged or foreign."""
         folder = RunFolder.open(path)
         request, schema, examples = read_choices(folder)
-        model = build_model(request, schema, examples)
+        model = _rebuild(request, schema, examples, folder.model, _stored_weights(folder.model))
         load_weights(model, folder.model)
         model.to(choose_device(device)).eval()
         history = store.read_jsonl(folder.metrics) if folder.metrics.exists() else []
@@ -98,11 +98,11 @@ def train(
         model = build_model(request, schema, len(kept))
         if init is not None:
             load_weights(model, RunFolder.open(init).model)
-        folder = None
+        training, keeper = _prepare(Run(request, schema, model), x, kept, held, me, reporter)
         if out is not None and me.is_first:
-            folder = RunFolder.create(out, overwrite=overwrite)
-            write_choices(folder, request, schema, len(kept))
-        return _fit(Run(request, schema, model), x, kept, held, folder, me, reporter, checkpoint=None)
+            keeper.folder = RunFolder.create(out, overwrite=overwrite)
+            write_choices(keeper.folder, request, schema, len(kept))
+        return _finish(training, keeper)
 
 
 def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, reporter: Reporter | None = None) -> Run:
@@ -113,14 +113,13 @@ def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, report
     """
     folder = RunFolder.open(path)
     stored, schema, examples = read_choices(folder)
-    changes = dict(changes or {})
-    for name in changes:
-        if name not in ("epochs", "device", "precision", "patience") and changes[name] != getattr(stored, name, None):
+    request = TrainRequest.parse({**stored.to_json(), **(changes or {})})
+    for name in (changes or {}).keys() - {"epochs", "device", "precision", "patience"}:
+        if getattr(request, name) != getattr(stored, name):
             raise ValueError(
                 f"a resumed run keeps its {name}; only epochs, device, precision and patience may change "
                 f"(to train the weights on with other choices, start a new run with init)"
             )
-    request = TrainRequest.parse({**stored.to_json(), **changes})
     if not folder.checkpoint.exists():
         raise ValueError(f"{folder.path} holds no checkpoint to resume from; train with --overwrite to start again")
     x, y = training_items(request, load_run_data(request))
@@ -131,27 +130,25 @@ def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, report
                 f"the data of {folder.path} have changed: it was trained on {examples} examples, "
                 f"now there are {len(kept)}"
             )
-        model = build_model(request, schema, examples)
+        tensors, metadata = store.read_tensors(folder.checkpoint)
+        weights = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
+        model = _rebuild(request, schema, examples, folder.checkpoint, weights)
+        training, keeper = _prepare(Run(request, schema, model), x, kept, held, me, reporter)
+        load_state(training, tensors, metadata)
         if me.is_first:
+            keeper.resume(folder, training.epoch)
             write_choices(folder, request, schema, examples)
-        checkpoint = store.read_tensors(folder.checkpoint)
-        return _fit(Run(request, schema, model), x, kept, held, folder, me, reporter, checkpoint)
+        return _finish(training, keeper)
 
 
-def _fit(
-    run: Run,
-    x: np.ndarray,
-    kept: np.ndarray,
-    held: np.ndarray,
-    folder: RunFolder | None,
-    me: Workers,
-    reporter: Reporter | None,
-    checkpoint: tuple[dict[str, np.ndarray], dict[str, str]] | None,
-) -> Run:
+def _prepare(
+    run: Run, x: np.ndarray, kept: np.ndarray, held: np.ndarray, me: Workers, reporter: Reporter | None
+) -> tuple[Training, _Keeper]:
+    """The training, with everything that can be refused refused, and its record, which has no folder yet."""
     device = choose_device(run.request.device)
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", me.local_rank)
-    keeper = _Keeper(run, folder if me.is_first else None)
+    keeper = _Keeper(run)
     whole = Feed.from_raw(run.schema, x, device)
     training = Training(
         run.model,
@@ -164,27 +161,27 @@ def _fit(
         reporter=Reporters([keeper, *([reporter] if reporter and me.is_first else [])]),
         checkpoint=keeper.checkpoint,
     )
-    del whole
-    if checkpoint is not None:
-        load_state(training, *checkpoint)
-        keeper.resume(training.epoch)
+    return training, keeper
+
+
+def _finish(training: Training, keeper: _Keeper) -> Run:
     training.run()
-    run.model.to("cpu")
+    keeper.run.model.to("cpu")
     keeper.finish()
-    run.path = folder.path if folder else None
-    return run
+    return keeper.run
 
 
 class _Keeper(Reporter):
     """Keeps the history, and the run's folder if there is one."""
 
-    def __init__(self, run: Run, folder: RunFolder | None):
-        self.run, self.folder = run, folder
+    def __init__(self, run: Run):
+        self.run = run
+        self.folder: RunFolder | None = None
 
-    def resume(self, epochs: int) -> None:
-        if self.folder:
-            store.truncate_jsonl(self.folder.metrics, epochs)
-            self.run.history = store.read_jsonl(self.folder.metrics) if self.folder.metrics.exists() else []
+    def resume(self, folder: RunFolder, epochs: int) -> None:
+        self.folder = folder
+        store.truncate_jsonl(folder.metrics, epochs)
+        self.run.history = store.read_jsonl(folder.metrics) if folder.metrics.exists() else []
 
     def epoch(self, training: Training, row: Row) -> None:
         self.run.history.append(row)
@@ -201,6 +198,7 @@ class _Keeper(Reporter):
         if self.folder:
             write_weights(self.run.model, self.folder.model)
             write_card(self.folder, self.run.request, self.run.schema, self.run.model, self.run.history)
+            self.run.path = self.folder.path
 
 
 def write_choices(folder: RunFolder, request: TrainRequest, schema: Schema, examples: int) -> None:
@@ -219,6 +217,9 @@ def read_choices(folder: RunFolder) -> tuple[TrainRequest, Schema, int]:
     """The request, the schema and the number of training examples. Raises ValueError where they are damaged."""
     try:
         request = TrainRequest.parse(folder.read_config()["request"])
+        missing = [name for name in ("network", "likelihood", "latent_dim") if getattr(request, name) is None]
+        if missing:
+            raise ValueError(f"its config.json says nothing of {', '.join(missing)}")
         content = store.read_json(folder.schema)
         return request, Schema.from_json(content["schema"]), int(content["split"]["train"])
     except (KeyError, TypeError, AttributeError) as error:
@@ -234,9 +235,31 @@ def write_weights(model: LatentModel, path: Path) -> None:
 
 def load_weights(model: LatentModel, path: Path) -> None:
     """Fill a model from model.safetensors. Raises ValueError if the file is of another model, with what differs."""
+    tensors = _stored_weights(path)
+    _check_same(model, tensors, path)
+    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})
+
+
+def _stored_weights(path: Path) -> dict[str, np.ndarray]:
     if not path.exists():
         raise FileNotFoundError(f"{path.parent} holds no trained weights yet; continue it with --resume")
-    tensors, _ = store.read_tensors(path)
+    return store.read_tensors(path)[0]
+
+
+def _rebuild(
+    request: TrainRequest, schema: Schema, examples: int, path: Path, weights: Mapping[str, np.ndarray]
+) -> LatentModel:
+    """The model of a stored request; it takes no memory before its shapes are known to be the stored weights'."""
+    try:
+        with torch.device("meta"):
+            _check_same(build_model(request, schema, examples), weights, path)
+    except (TypeError, RuntimeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"{path.parent} cannot be loaded: its config.json describes no model: {reason}") from error
+    return build_model(request, schema, examples)
+
+
+def _check_same(model: LatentModel, tensors: Mapping[str, np.ndarray], path: Path) -> None:
     own = model.state_dict()
     if own.keys() != tensors.keys():
         differing = sorted(own.keys() ^ tensors.keys())[0]
@@ -247,4 +270,3 @@ def load_weights(model: LatentModel, path: Path) -> None:
                 f"{path} holds the weights of another model: {name!r} has shape {tensors[name].shape}, "
                 f"expected {tuple(value.shape)}"
             )
-    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in tensors.items()})

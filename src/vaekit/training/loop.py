@@ -204,9 +204,9 @@ class Training:
     def _is_stopped(self, check: int) -> bool:
         """Whether a signal came to any of the processes, which must all stop after the same step."""
         asked = self.interrupts.asked is not None
-        if self.workers.world == 1 or self.step % check:
-            return asked and self.workers.world == 1
-        return self.workers.add(torch.tensor(float(asked), device=self.device)).item() > 0
+        if self.workers.world == 1:
+            return asked
+        return self.step % check == 0 and self.workers.add(torch.tensor(float(asked), device=self.device)).item() > 0
 
     def _step(self, index: Tensor) -> None:
         settings, position = self.settings, self.epoch * self.steps_per_epoch + self.step

@@ -1,0 +1,100 @@
+"""Which examples a run is judged, pictured and encoded by, and what a training would choose for a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from vaekit.data import Dataset, Schema, load_dataset, split
+
+from .defaults import complete
+from .request import TrainRequest
+from .run import Run, load_run_data, training_items
+
+Part = Literal["test", "held-out", "train"]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Raw items with their labels, as a data set has them, and in words which they are.
+
+    ``x`` (N, *layout); ``y`` (N,) class indices or None; ``classes`` the class names, () if unknown.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None
+    classes: tuple[str, ...]
+    description: str
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def plan(request: TrainRequest, dataset: Dataset) -> tuple[TrainRequest, Schema, int]:
+    """What training on a data set would use: the completed request, the schema and the number of training examples."""
+    x, y = training_items(request, dataset)
+    schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
+    kept, _ = split(len(x), request.held_out, y=y, seed=request.seed)
+    return complete(request, schema, len(kept)), schema, len(kept)
+
+
+def choose_examples(run: Run, data: str | None = None, part: Part | None = None) -> Examples:
+    """The examples that say most about a run: the best of :func:`parts_of`, or the ``part`` that is asked for.
+
+    Raises ValueError and OSError as :func:`parts_of`, and ValueError if there is no such part.
+    """
+    parts = parts_of(run, data)
+    if part is None:
+        return next(iter(parts.values()))
+    if part not in parts:
+        raise ValueError(f"{data or run.request.data} has no {part} examples for this run, only: {', '.join(parts)}")
+    return parts[part]
+
+
+def parts_of(run: Run, data: str | None = None) -> dict[Part, Examples]:
+    """The parts of the data of a run, or of other ``data`` (a name or path), those that the training used least first.
+
+    Of the run's data these are its test set, unless it was trained on, the held-out examples if there are any, and the
+    training examples; of other data the test set if there is one, and the rest.
+
+    Raises ValueError if the run's data are not known or have changed, OSError if data are not found.
+    """
+    if data is None and run.request.data is None:
+        raise ValueError("the run was trained on arrays given in Python; name the data to use")
+    if data is None or data == run.request.data:
+        return _parts_of_own(run)
+    dataset = load_dataset(data, resize=run.request.resize)  # pyright: ignore[reportArgumentType]
+    if dataset.x_test is None:
+        return {"train": _part(dataset, "all examples", dataset.x, dataset.y)}
+    test = _part(dataset, "the test set", dataset.x_test, dataset.y_test)
+    return {"test": test, "train": _part(dataset, "the training set", dataset.x, dataset.y)}
+
+
+def _parts_of_own(run: Run) -> dict[Part, Examples]:
+    request = run.request
+    try:
+        dataset = load_run_data(request)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; the run was trained on these data: name where they are now") from error
+    x, y = training_items(request, dataset)
+    kept, held = split(len(x), request.held_out, y=y, seed=request.seed)  # the training's own: the seed decides
+    if len(kept) != run.model.shapes.examples:
+        raise ValueError(
+            f"the data of the run, {request.data}, have changed: it was trained on {run.model.shapes.examples} examples, "
+            f"now there are {len(kept)}; name other data"
+        )
+    parts: dict[Part, Examples] = {}
+    if dataset.x_test is not None and not request.include_test:
+        parts["test"] = _part(dataset, "the test set", dataset.x_test, dataset.y_test)
+    if len(held):
+        parts["held-out"] = _part(dataset, "the held-out examples", x[held], None if y is None else y[held])
+        x, y = x[kept], None if y is None else y[kept]
+    also = ", its test set included" if request.include_test and dataset.x_test is not None else ""
+    parts["train"] = _part(dataset, "the training examples", x, y, also)
+    return parts
+
+
+def _part(dataset: Dataset, which: str, x: np.ndarray, y: np.ndarray | None, also: str = "") -> Examples:
+    return Examples(x, y, dataset.classes, f"{which} of {dataset.name}{also}")

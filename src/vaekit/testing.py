@@ -1,0 +1,214 @@
+"""Contract tests for the nouns: what every member must do, checked on small shapes, for this package's and for yours.
+
+Each function takes a member as its constructor leaves it, works on a copy, leaves torch's random state alone, and raises
+AssertionError with a sentence where a promise is broken. Statistical checks have fixed seeds and bounds of five
+standard errors. ``LinearGaussian`` is a model whose every density is known exactly.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Size, Tensor, nn
+from torch.distributions import Distribution
+
+from vaekit.core import (
+    Batch,
+    CommonNoise,
+    Conditional,
+    Family,
+    Latent,
+    LatentModel,
+    Noise,
+    Objective,
+    Posterior,
+    Prior,
+    Shapes,
+    Support,
+    draw_prior,
+    isolated_rng,
+    masked_log_prob,
+    terms,
+)
+from vaekit.likelihoods import Gaussian
+from vaekit.models import OneLayerVAE
+from vaekit.networks import MLP, Network
+from vaekit.objectives import ELBO
+from vaekit.posteriors import DiagonalNormal
+from vaekit.priors import StandardNormal
+from vaekit.training.schedules import Schedule
+from vaekit.training.step import Step
+
+DRAWS, BATCH, POINTS = 2000, 3, 101
+
+
+@isolated_rng(0)
+def check_likelihood(
+    family: Family, support: Support, event: Sequence[int] = (3,), *, mean_tolerance: float = 0.1
+) -> None:
+    """A family of p(x|z) on examples of shape ``event`` whose values have the given support.
+
+    Elementwise; masses sum, or densities integrate, to one, in units of the support's cell; draws have the moments that
+    ``log_prob`` implies and lie in the support; ``mean`` is within ``mean_tolerance`` standard deviations; hidden cells
+    change neither value nor gradient, to the bit; gradients reach every parameter; extreme parameters stay finite.
+    """
+    family = copy.deepcopy(family).bind(Shapes(Size(event), support=support))
+    _check_configuration(family)
+    phi = (0.5 * torch.randn(BATCH, *family.phi)).requires_grad_()
+    px = family(phi.expand(DRAWS, *phi.shape))
+    x = px.sample()
+    _expect(px.batch_shape == x.shape == (DRAWS, BATCH, *event), "p(x|z) is not elementwise")
+    _expect(family.embed(x[0]).shape == (BATCH, *family.embedded(Size(event))), "embed and embedded disagree")
+    x = _on_support(x, support)
+    _check_gradients(-family(phi[None]).log_prob(x[:1]).sum(), {"phi": phi, **dict(family.named_parameters())})
+    _expect(bool((_gradient(phi).flatten(2) != 0).any(-1).all()), "log p(x|z) does not depend on all of phi")
+    _check_hidden_cells(lambda batch: _score(family, phi, batch), x[0], [phi, *family.parameters()])
+    _check_embed_hides(family, x[0])
+    extreme = (60 * torch.randn(BATCH, *family.phi)).requires_grad_()
+    _check_gradients(family(extreme[None]).log_prob(x[:1]).sum(), {"an extreme phi": extreme}, nonzero=False)
+    if family.has_density:
+        with torch.no_grad():
+            _check_mass(family, px, px.sample(), support, mean_tolerance)
+
+
+@isolated_rng(0)
+def check_posterior(family: Family) -> None:
+    """A family of q(z|x), on two latent dimensions.
+
+    ``push`` gives z and the same log q as ``log_prob``, which integrates to one and has the moments of the draws; the
+    KL agrees with its estimate from the densities; gradients reach every parameter; sums over dimensions add up.
+    """
+    shapes = _shapes()
+    family = copy.deepcopy(family).bind(shapes)
+    _check_configuration(family)
+    phi = (0.5 * torch.randn(BATCH, *family.phi)).requires_grad_()
+    q, p = family(phi), StandardNormal().bind(shapes)()
+    _expect(isinstance(q, Posterior), f"{type(q).__name__} is not a Posterior")
+    latent = Latent.draw(q, p, DRAWS, Noise())
+    z, log_q = q.push(torch.randn(2, BATCH, *q.noise))
+    _expect(latent.z.shape == (DRAWS, BATCH, 2) and z.shape == (2, BATCH, 2), "push gives z of a wrong shape")
+    _check_gradients(latent.z.square().sum() + latent.kl.sum(), {"phi": phi, **dict(family.named_parameters())})
+    _expect(q.mean.shape == (BATCH, 2), "the mean is not (B, *latent)")
+    _expect(all(isinstance(value, Tensor) for value in q.stats().values()), "stats are not tensors")
+    if not family.has_density:
+        return
+    with torch.no_grad():
+        _expect(log_q is None or torch.allclose(log_q, q.log_prob(z), atol=1e-4), "push and log_prob disagree on log q")
+        _check_plane(q.log_prob, latent.z)
+        _check_average(latent.z - q.mean, "draws do not have the posterior's mean")
+        _check_average(latent.log_q - latent.log_p - latent.kl, "the KL is not E_q[log q - log p]")
+    _check_refusable(lambda: _expect(_close(q.log_prob_each(z).flatten(2).sum(-1), q.log_prob(z)), "log_prob_each"))
+    _check_refusable(lambda: _expect(_close(q.kl_each(p).flatten(1).sum(-1), latent.kl[0]), "kl_each does not add up"))
+    _check_refusable(lambda: _expect(not q.detached().log_prob(z.detach()).requires_grad, "detached has a gradient"))
+
+
+@isolated_rng(0)
+def check_prior(prior: Prior) -> None:
+    """A prior p(z) over two latent dimensions: integrates to one, draws have its moments, gradients reach it."""
+    shapes = _shapes()
+    prior = copy.deepcopy(prior).bind(shapes)
+    _check_configuration(prior)
+    encoder = Conditional(MLP(()), DiagonalNormal()).bind_inputs([shapes.embedded], shapes)
+    p = prior(None, encoder)
+    z = draw_prior(p, DRAWS)
+    _expect(z.shape == (DRAWS, 2) and p.log_prob(z).shape == (DRAWS,), "draws are not (n, *latent) or log p not (n,)")
+    _expect(not z.requires_grad, "draws from the prior carry a gradient")
+    if parameters := dict(prior.named_parameters()):
+        _check_gradients(-p.log_prob(z).sum(), parameters)
+    with torch.no_grad():
+        _check_plane(p.log_prob, z[:, None])
+
+
+@isolated_rng(0)
+def check_objective(objective: Objective) -> None:
+    """An objective: a finite number for each example throughout the training, a gradient for every parameter of the model
+    and its own, and nothing learned from hidden cells.
+    """
+    shapes = Shapes(Size([4]), examples=100)
+    objective = copy.deepcopy(objective).bind(shapes)
+    _check_configuration(objective)
+    _expect(type(objective.samples) is int and objective.samples >= 1, "samples is not a positive whole number")
+    step = Step(_small_model().bind(shapes), objective)
+    x = torch.randn(5, 4)
+    for progress in (0.0, 0.5, 1.0):
+        value = objective(*terms(step.model, Batch(x), objective.samples), torch.tensor(progress))
+        _expect(value.shape == (5,) and bool(value.isfinite().all()), f"not one finite number a row at {progress=}")
+    loss, metrics, _ = step(Batch(x), torch.tensor(1.0))
+    _expect({"loss", "reconstruction", "kl"} <= metrics.keys(), "metrics lack the loss or one of its parts")
+    _check_gradients(loss, dict(step.named_parameters()))
+    _check_hidden_cells(lambda batch: _seeded_loss(step, batch), x, list(step.parameters()))
+
+
+@isolated_rng(0)
+def check_network(network: Network, inputs: Sequence[Sequence[int]], out: Sequence[int]) -> None:
+    """A network from the given input sizes to ``out``: rows do not mix, every input and parameter counts, the same seed
+    gives the same weights, and under bfloat16 autocast it computes nearly the same.
+    """
+    _check_configuration(network)
+    sizes = [Size(size) for size in inputs]
+    with isolated_rng(1):
+        body = network.build(sizes, Size(out))
+    with isolated_rng(1):
+        _expect(_same(body.state_dict(), network.build(sizes, Size(out)).state_dict()), "the seed does not fix the weights")
+    given = [torch.rand(4, *size, requires_grad=True) for size in sizes]
+    result = body(*given)
+    _expect(result.shape == (4, *out), f"the output has shape {tuple(result.shape)}, expected {(4, *out)}")
+    alone = torch.cat([body(*[value[i : i + 1] for value in given]) for i in range(4)])
+    _expect(torch.allclose(result, alone, atol=1e-4), "rows of a batch influence each other")
+    named = {f"input {i}": value for i, value in enumerate(given)}
+    _check_gradients(result.square().sum(), named | dict(body.named_parameters()))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = body(*given).float()
+    _expect(float((half - result).norm() / result.norm()) < 0.05, "the result in bfloat16 is far from that in float32")
+
+
+@isolated_rng(0)
+def check_model(model: LatentModel, event: Sequence[int] = (4,), support: Support | None = None) -> None:
+    """A model, not yet bound: shapes of everything it gives; noise that can be cut by rows; rows that do not mix; hidden
+    cells without influence; a gradient for every parameter; weights that carry over to a second copy.
+    """
+    shapes = Shapes(Size(event), examples=100, support=support or Support())
+    model, second = (copy.deepcopy(model).bind(shapes) for _ in range(2))
+    _check_configuration(model)
+    x = torch.rand(4, *event)
+    trace, log_px = terms(model, Batch(x), 5)
+    _expect(trace.px.batch_shape == (5, 4, *event) and log_px.shape == (5, 4), "p(x|z) does not cover (K, B, *event)")
+    _expect(trace.kl().shape == trace.log_ratio().shape == (5, 4), "kl or log_ratio is not (K, B)")
+    codes = model.encode(Batch(x))
+    _expect(codes.dim() == 2 and len(codes) == 4, f"encode gives {tuple(codes.shape)}, not (B, D)")
+    _expect(model.decode(model.sample(7)).batch_shape == (7, *event), "decoded draws from the prior are not (n, *event)")
+    with torch.no_grad():
+        whole, part = _seeded(model, Batch(x), Noise()), _seeded(model, Batch(x[1:3]), Noise(1, 4))
+        _expect(_close(whole[:, 1:3], part), "noise cut by rows is not the whole batch's")
+        common = [_seeded(model, Batch(rows), CommonNoise(5, 0)) for rows in (x, x[2:3])]
+        _expect(_close(common[0][:, 2:3], common[1]), "a row's terms depend on the other rows")
+        second.load_state_dict(model.state_dict())
+        _expect(torch.equal(whole, _seeded(second, Batch(x), Noise())), "the state dict does not hold the whole model")
+    step = Step(model, ELBO())
+    _check_gradients(step(Batch(x), torch.tensor(1.0))[0], dict(model.named_parameters()))
+    _check_hidden_cells(lambda batch: _seeded_loss(step, batch), x, list(model.parameters()))
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """A schedule: factors in [0, 1], above 0 before the end, the same at every call."""
+    _check_configuration(schedule)
+    factors = [schedule(i / 200) for i in range(201)]
+    _expect(all(0 < factor <= 1 for factor in factors[:-1]) and 0 <= factors[-1] <= 1, "a factor is outside [0, 1]")
+    _expect(factors == [schedule(i / 200) for i in range(201)], "a factor changes between calls")
+
+
+def check_round_trip(noun: str, member: Any) -> None:
+    """A member of a noun: spelled as JSON and built again, it is of the same class with the same options."""
+    import json
+
+    from vaekit.recipes import build, spell
+
+    spelled = json.loads(json.dumps(spell(noun, member)))
+    again = build(noun, spelled)
+    _expect(type(again) is type(member) and spell(noun, again) == spell(noun, member), f"{spelled} builds another member")

@@ -1,0 +1,71 @@
+"""Every snippet of the README runs, as it stands, in an empty folder."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vaekit.data import Dataset
+from vaekit.data.published import lookup
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def small_published_data(monkeypatch):
+    """The published data sets stand-ins of their shape, so that the preset's commands end in seconds and need no network."""
+    from vaekit.data import sources
+    from vaekit.recipes.presets import PRESETS
+
+    load = sources._load_published
+
+    def stand_in(name: str) -> Dataset:
+        if name == "digits":
+            return load(name)
+        rng = np.random.default_rng(0)
+        x, x_test = (rng.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (256, 64))
+        y, y_test = (rng.integers(0, 10, n) for n in (256, 64))
+        return Dataset(name, x, y, x_test, y_test, classes=lookup(name).classes)
+
+    monkeypatch.setattr(sources, "_load_published", stand_in)
+    for preset in PRESETS.values():
+        monkeypatch.setitem(preset.options, "epochs", 1)
+
+
+def test_python_snippets_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for snippet in blocks("python"):
+        exec(compile(snippet, "README.md", "exec"), names)
+    assert np.shape(names["z"]) == (1797, 2)
+    assert np.shape(names["images"]) == np.shape(names["copies"]) == (1797, 8, 8)
+    assert np.shape(names["new"]) == (16, 8, 8)
+    assert np.isfinite(names["scores"]).all()
+    assert (tmp_path / "runs/readme/model.safetensors").exists()
+
+
+def test_command_line_snippets_run(tmp_path, monkeypatch, small_published_data):
+    from vaekit.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    commands = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
+    assert len(commands) >= 8
+    for command in commands:
+        program, *arguments = shlex.split(command, comments=True)
+        assert program == "vaekit"
+        assert main(arguments) == 0, command
+    assert (tmp_path / "runs/fashion/figures/manifold.png").exists()
+    assert (tmp_path / "samples.png").exists()
+    assert (tmp_path / "z.csv").exists()
+
+
+def test_every_path_that_the_readme_names_exists():
+    root = Path(__file__).parent.parent
+    for name in re.findall(r"`([A-Z]+\.md|benchmarks/[\w./]+)`|\]\((docs/[\w.]+)\)", README):
+        assert (root / (name[0] or name[1])).exists(), name
