@@ -10,6 +10,7 @@ likelihoods.
 from __future__ import annotations
 
 import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -145,11 +146,17 @@ class CommonNoise(Noise):
         return table[self.at : self.at + k].expand(k, b, *event)
 
 
+_RNG = threading.RLock()
+
+
 @contextmanager
 def isolated_rng(seed: int) -> Iterator[None]:
-    """Draw from a stream of one's own: seeded inside, torch's global state afterwards as it was before."""
+    """Draw from a stream of one's own: seeded inside, torch's global state afterwards as it was before.
+
+    The state is the process's, so threads take turns.
+    """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
-    with torch.random.fork_rng(devices):
+    with _RNG, torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
 
@@ -355,14 +362,15 @@ def masked_log_prob(px: Distribution, x: Tensor, mask: Tensor | None) -> Tensor:
     Hidden elements are replaced before (their value, even NaN, changes neither bound nor gradient) and zeroed after.
     Raises ValueError where x (B, *event) or (K, B, *event), the mask (B, *event) or log p(x|z) would be broadcast.
     """
-    if mask is not None and mask.shape != px.batch_shape[1:]:
-        raise ValueError(f"a mask must have the shape {tuple(px.batch_shape[1:])} of x, got {tuple(mask.shape)}")
+    cells = px.batch_shape[1:]
+    if x.shape[x.dim() - len(cells) :] != cells or (mask is not None and mask.shape != cells):
+        given = f"{tuple(x.shape)}" + ("" if mask is None else f" with a mask of shape {tuple(mask.shape)}")
+        raise ValueError(f"p(x|z) is over examples of shape {tuple(cells)}, got {given}")
     if mask is None:
         each = px.log_prob(x)
     else:
         each = torch.where(mask, px.log_prob(torch.where(mask, x, getattr(px, "filler", 0.0))), 0)
-    event = px.batch_shape[2:]
-    if each.shape != px.batch_shape or x.shape[x.dim() - len(event) :] != event:
+    if px.event_shape or each.shape != px.batch_shape:
         raise ValueError(f"log p(x|z) must be elementwise of shape {tuple(px.batch_shape)}; got {tuple(each.shape)}")
     return each.flatten(2).sum(-1)
 

@@ -22,8 +22,11 @@ class DiscretizedLogistic(Density):
 
     @property
     def mean(self) -> Tensor:
-        """The location, clipped to the grid's range: within half a step of the mean except near the ends."""
-        return self.loc.clamp(self.low, self.high)
+        """The mean of the logistic variable clipped to the range, which is within half a step of the grid's own."""
+        scale = self.log_scale.exp()
+        above_low = F.softplus((self.loc - self.low) / scale)
+        above_high = F.softplus((self.loc - self.high) / scale)
+        return (self.low + scale * (above_low - above_high)).clamp(self.low, self.high)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-mass; stable for masses that underflow: log σ(a) + log σ(-b) + log(1 - exp(b - a)) for bounds a > b."""

@@ -9,28 +9,19 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Size, Tensor, from_numpy
+from torch import Tensor
 
 from vaekit import evaluation, tasks
 from vaekit.core import Family, LatentModel, Objective, Prior
-from vaekit.data import Dataset, Schema
+from vaekit.data import Dataset
 from vaekit.data.arrays import as_array
 from vaekit.networks import Network
-from vaekit.recipes import Run, TrainRequest, complete, preset, train
-from vaekit.training import (
-    Feed,
-    Interrupted,
-    PlainReporter,
-    Reporter,
-    Schedule,
-    Training,
-    choose_device,
-    default_reporter,
-)  # fmt: skip
-from vaekit.training.progress import Reporters, Row
+from vaekit.recipes import Run, TrainRequest, preset, train
+from vaekit.training import Feed, Interrupted, PlainReporter, Reporter, Schedule, choose_device, default_reporter
 
 Choice = str | Mapping[str, Any]
 OF_THE_DATA = ("data", "resize", "include_test")  # fields of a request that say which data; an estimator is given them
@@ -41,10 +32,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Variational autoencoder: learns, from unlabelled data alone, what the data look like.
 
     ``X`` is an array, list, tensor or data frame of numbers: vectors (N, D), or images (N, H, W), (N, H, W, C) or
-    (N, C, H, W). How values are scaled is found in ``fit``, kept as ``schema_`` and undone in every result, so that X may
-    stay as it is. Results are NumPy arrays, unless ``set_output`` asks for data frames from ``transform``. Parameters that
-    are None are chosen from the data; ``run_.request`` says how. Nothing depends on or changes the global random state:
-    the same parameters and data give, on the same machine, the same result.
+    (N, C, H, W). Their scaling is found in ``fit``, kept as ``schema_`` and undone in every result, so that X may stay
+    as it is. Results are NumPy arrays, unless ``set_output`` asks for data frames from ``transform``. Parameters that
+    are None are chosen from the data; ``run_.request`` says how. The global random state is neither used nor changed:
+    on the same machine, the same parameters and data give the same result.
 
     Parameters
     ----------
@@ -90,7 +81,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     compile : bool, default=False
         Compile the training step with ``torch.compile``, which needs a C++ compiler.
     init : str or Path, default=None
-        Folder of a saved run whose weights are the start of training; the model must be the same.
+        Folder of a saved run whose weights are the start of training; the model must be the same, as it is in
+        ``vaekit.load(path).set_params(init=path, epochs=5)``.
     samples : int, default=100
         Importance samples for ``score_samples``, ``score`` and ``evaluate``.
     verbose : bool, default=None
@@ -125,6 +117,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     >>> vae.sample(16).shape
     (16, 8, 8)
     """
+
+    feature_names_in_: np.ndarray
 
     def __init__(
         self,
@@ -186,21 +180,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from X; ``y`` is ignored.
 
-        When training is interrupted (Ctrl-C, the stop button of a notebook, SIGTERM), ``Interrupted``, a KeyboardInterrupt,
-        is raised; if an epoch was done by then, the VAE is fitted all the same, with the best weights so far.
-        Raises ValueError or TypeError with one sentence for choices or data that cannot be used.
+        Ctrl-C, SIGTERM and the stop button of a notebook end training with ``Interrupted``, a KeyboardInterrupt; if an
+        epoch was done by then, the VAE is fitted all the same, with the best weights so far. Raises ValueError or
+        TypeError with one sentence for choices or data that cannot be used.
         """
         request = self._request()
         x, columns = self._array(X, reset=True)
-        dataset = Dataset("array", x, columns=columns)
-        watch = _Watch(_reporter(self.verbose))
+        dataset, reporter = Dataset("array", x, columns=columns), _reporter(self.verbose)
         try:
-            run = train(request, dataset=dataset, init=self.init, reporter=watch)
-        except Interrupted:
-            if watch.rows:
-                self._adopt(watch.run(request, dataset))
+            return self._adopt(train(request, dataset=dataset, init=self.init, reporter=reporter))
+        except Interrupted as stopped:
+            if stopped.run is not None:
+                self._adopt(stopped.run)
             raise
-        return self._adopt(run)
 
     def transform(self, X: Any) -> np.ndarray:
         """The latents' posterior means E[z|x], float32 (N, latent_dim); nothing is drawn at random."""
@@ -209,11 +201,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X: Any, *, round: bool = True) -> np.ndarray:
         """Latents (N, latent_dim) ↦ the means of p(x|z), in the data's layout, dtype and units.
 
-        Data recorded on a grid, such as pixels of 0 to 255 or whole numbers, come back on that grid; with ``round=False`` the
-        means are floating-point numbers wherever they lie. Continuous data are never rounded.
+        Where the data are whole numbers or lie on a grid, such as pixels of 0 to 255, so do the results; with
+        ``round=False`` they are the means themselves, as floating-point numbers. Continuous data are never rounded.
         """
-        model, z = self._model(), check_array(as_array(X)[0], dtype=np.float32, input_name="z")
-        return self._restore(tasks.decode(model, from_numpy(z.copy())), round)
+        model, z = self._model(), check_array(as_array(X)[0], dtype="float32", input_name="z")
+        return self._restore(tasks.decode(model, torch.tensor(z)), round)
 
     def reconstruct(self, X: Any, *, round: bool = True) -> np.ndarray:
         """X as the model sees it: ``inverse_transform(transform(X))``."""
@@ -222,20 +214,20 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def sample(self, n: int = 1, *, draw: bool = False, seed: int | None = None, round: bool = True) -> np.ndarray:
         """N new examples in the data's layout, dtype and units (see ``inverse_transform`` for ``round``).
 
-        Latents come from the prior; an example is the mean of p(x|z), or with ``draw`` a draw from it, noise included. The
-        same ``seed`` (default: the parameter) gives the same examples.
+        Latents come from the prior; an example is the mean of p(x|z), or with ``draw`` a draw from it, noise included.
+        The same ``seed`` (default: the parameter) gives the same examples.
         """
-        x = tasks.generate(self._model(), n, draw=draw, seed=self.seed if seed is None else seed)
+        x = tasks.generate(self._model(), n, draw=draw, seed=int(self.seed if seed is None else seed))
         return self._restore(x, round)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log-likelihood of each example in nats, float32 (N,): higher is more like the training data.
 
-        An importance-sampled estimate of log p(x) with ``samples`` draws, the same ones for every example, so that a score
-        depends on nothing but the example. It is a density in original units, or a probability for data on a grid. Where the
-        likelihood is neither, as with ``bernoulli`` on grey values, it is the evidence lower bound, averaged over the draws.
+        An importance-sampled estimate of log p(x) with ``samples`` draws, the same for every example, so that a score
+        depends on nothing but the example: a density in original units, or a probability where the data lie on a
+        grid. Where the likelihood is neither (``bernoulli`` on grey values), it is the evidence lower bound instead.
         """
-        estimate = tasks.importance(self._model(), self._feed(X), self.samples, seed=self.seed)
+        estimate = tasks.importance(self._model(), self._feed(X), self.samples, seed=int(self.seed))
         has_density = self.model_.likelihood.has_density
         return (estimate.log_likelihood if has_density else estimate.elbo).float().numpy()
 
@@ -246,7 +238,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def evaluate(self, X: Any, samples: int | None = None) -> evaluation.Evaluation:
         """Bound, log-likelihood, bits per dimension, active units and the quality of reconstructions on X."""
         model, feed = self._model(), self._feed(X)
-        return evaluation.evaluate(model, feed, self.samples if samples is None else samples, seed=self.seed)
+        return evaluation.evaluate(model, feed, self.samples if samples is None else samples, seed=int(self.seed))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run folder, which ``vaekit.load`` and the command line read; its path is returned.
@@ -259,7 +251,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _n_features_out(self) -> int:
-        return (self.model_.shapes.latent or Size()).numel()
+        return (self.model_.shapes.latent or torch.Size()).numel()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -268,7 +260,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Any:
         if hasattr(self, "model_"):
             self.model_.to("cpu")  # a copy can then be made, and loaded on machines without this device
         return super().__getstate__()
@@ -292,9 +284,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _array(self, X: Any, *, reset: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
         """X as an array, with its column names. What scikit-learn checks of features is recorded or compared."""
-        if getattr(X, "dtype", None) == object:
-            X = check_array(X, allow_nd=True, ensure_all_finite=False)
-        x, columns = as_array(X)
+        of_objects = getattr(getattr(X, "dtype", None), "hasobject", False)
+        x, columns = as_array(check_array(X, allow_nd=True, ensure_all_finite=False) if of_objects else X)
         validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=x.ndim == 2)
         return x, columns
 
@@ -309,43 +300,17 @@ def load(path: str | Path, *, device: str = "auto") -> VAE:
     Raises OSError or ValueError with one sentence if the folder is missing, damaged or foreign.
     """
     run = Run.load(path)
-    vae = VAE(**{name: getattr(run.request, name) for name in CHOICES} | {"device": device})
+    chosen: dict[str, Any] = {name: getattr(run.request, name) for name in CHOICES} | {"device": device}
+    short = {name: value["name"] for name, value in chosen.items() if isinstance(value, dict) and len(value) == 1}
+    vae = VAE(**(chosen | short))
     if run.schema.columns:
         vae.feature_names_in_ = np.array(run.schema.columns, dtype=object)
     return vae._adopt(run)
 
 
-class _Watch(Reporters):
-    """Keeps what an interrupted training leaves behind."""
-
-    training: Training | None = None
-
-    def __init__(self, reporter: Reporter):
-        super().__init__([reporter])
-        self.rows: list[Row] = []
-
-    def start(self, training: Training) -> None:
-        self.training = training
-        super().start(training)
-
-    def epoch(self, training: Training, row: Row) -> None:
-        self.rows.append(row)
-        super().epoch(training, row)
-
-    def run(self, request: TrainRequest, dataset: Dataset) -> Run:
-        """The best weights so far, as a run."""
-        assert self.training is not None
-        model, best = self.training.model, self.training.best
-        if best is not None:
-            model.load_state_dict(best)
-        schema = Schema.infer(dataset.x, columns=dataset.columns)
-        request = complete(request, schema, len(self.training.train))
-        return Run(request, schema, model.to("cpu").eval(), self.rows)
-
-
-def _reporter(verbose: bool | None) -> Reporter:
-    in_worker = multiprocessing.parent_process() is not None
-    if verbose is False or (verbose is None and in_worker):
-        return Reporter()
+def _reporter(verbose: bool | None) -> Reporter | None:
+    """Progress as ``verbose`` asks; with None on terminals and in notebooks, but not in the workers of a search."""
+    if verbose is False or (verbose is None and multiprocessing.parent_process() is not None):
+        return None
     reporter = default_reporter()
-    return Reporter() if verbose is None and isinstance(reporter, PlainReporter) else reporter
+    return None if verbose is None and isinstance(reporter, PlainReporter) else reporter

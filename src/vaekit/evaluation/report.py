@@ -85,7 +85,7 @@ def _reconstruction_quality(model: LatentModel, examples: Feed) -> tuple[float, 
     with inference(model):
         for batch in batches(model, examples, 512):
             mean = model.decode((model.encode(batch).unflatten(1, latent),), batch.c).mean
-            errors.append((mean - batch.x).double().square().flatten(1).mean(1).cpu())
+            errors.append((mean - batch.x).cpu().double().square().flatten(1).mean(1))
             if is_image:
-                similarities.append(ssim(mean, batch.x).cpu())
+                similarities.append(ssim(mean.cpu(), batch.x.cpu()))
     return torch.cat(errors).mean().item(), torch.cat(similarities).mean().item() if is_image else None

@@ -54,22 +54,30 @@ def choose_examples(run: Run, data: str | None = None, part: Part | None = None)
 
 
 def parts_of(run: Run, data: str | None = None) -> dict[Part, Examples]:
-    """The parts of the data of a run, or of other ``data`` (a name or path), those that the training used least first.
+    """The parts of the data of a run, or of the ``data`` that are named (a name or path), the best to judge by first.
 
     Of the run's data these are its test set, unless it was trained on, the held-out examples if there are any, and the
-    training examples; of other data the test set if there is one, and the rest.
+    training examples; of data that are named the test set if there is one, and the rest, whatever the run has seen.
 
     Raises ValueError if the run's data are not known or have changed, OSError if data are not found.
     """
-    if data is None and run.request.data is None:
+    if data is not None:
+        return _parts_of_named(run, data)
+    if run.request.data is None:
         raise ValueError("the run was trained on arrays given in Python; name the data to use")
-    if data is None or data == run.request.data:
-        return _parts_of_own(run)
+    return _parts_of_own(run)
+
+
+def _parts_of_named(run: Run, data: str) -> dict[Part, Examples]:
     dataset = load_dataset(data, resize=run.request.resize)  # pyright: ignore[reportArgumentType]
+    seen = ", which the run was trained on" if data == run.request.data else ""
     if dataset.x_test is None:
-        return {"train": _part(dataset, "all examples", dataset.x, dataset.y)}
-    test = _part(dataset, "the test set", dataset.x_test, dataset.y_test)
-    return {"test": test, "train": _part(dataset, "the training set", dataset.x, dataset.y)}
+        return {"train": _part(dataset, "all examples", dataset.x, dataset.y, seen)}
+    seen_test = seen if run.request.include_test else ""
+    return {
+        "test": _part(dataset, "the test set", dataset.x_test, dataset.y_test, seen_test),
+        "train": _part(dataset, "the training set", dataset.x, dataset.y, seen),
+    }
 
 
 def _parts_of_own(run: Run) -> dict[Part, Examples]:
@@ -82,8 +90,8 @@ def _parts_of_own(run: Run) -> dict[Part, Examples]:
     kept, held = split(len(x), request.held_out, y=y, seed=request.seed)  # the training's own: the seed decides
     if len(kept) != run.model.shapes.examples:
         raise ValueError(
-            f"the data of the run, {request.data}, have changed: it was trained on {run.model.shapes.examples} examples, "
-            f"now there are {len(kept)}; name other data"
+            f"the data of the run, {request.data}, have changed: it was trained on {run.model.shapes.examples} "
+            f"examples, now there are {len(kept)}; name other data"
         )
     parts: dict[Part, Examples] = {}
     if dataset.x_test is not None and not request.include_test:

@@ -1,8 +1,8 @@
 """Names ↔ members: the one place where a string becomes an object.
 
-A name is the class's in kebab case, without the noun: ``DiscretizedLogistic`` is ``discretized-logistic``, ``VampPrior`` is
-``vamp``. Names resolve here and through entry points of the group ``vaekit.<noun>`` only, never as import paths. The members'
-modules, and torch with them, are imported when a name is first looked up.
+A name is the class's in kebab case, without the noun: ``DiscretizedLogistic`` is ``discretized-logistic``,
+``VampPrior`` is ``vamp``. Names resolve here and through entry points of the group ``vaekit.<noun>`` only, never as
+import paths. The members' modules, and torch with them, are imported when a name is first looked up.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def members(noun: str) -> dict[str, type]:
 
 def options(member: type) -> dict[str, inspect.Parameter]:
     """The constructor's parameters."""
-    return dict(list(inspect.signature(member.__init__).parameters.items())[1:])
+    parameters = list(inspect.signature(member.__init__).parameters.items())[1:]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # those of object.__init__
+    return {name: parameter for name, parameter in parameters if parameter.kind not in variadic}
 
 
 def check(noun: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:

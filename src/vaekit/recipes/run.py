@@ -14,7 +14,17 @@ from vaekit import store
 from vaekit.core import LatentModel
 from vaekit.data import Dataset, Schema, load_dataset, split
 from vaekit.store import RunFolder
-from vaekit.training import Feed, Reporter, Training, Workers, choose_device, load_state, save_state, workers
+from vaekit.training import (
+    Feed,
+    Interrupted,
+    Reporter,
+    Training,
+    Workers,
+    choose_device,
+    load_state,
+    save_state,
+    workers,
+)
 from vaekit.training.progress import Reporters, Row
 
 from .build import build_model, build_objective, build_settings
@@ -165,10 +175,17 @@ def _prepare(
 
 
 def _finish(training: Training, keeper: _Keeper) -> Run:
-    training.run()
-    keeper.run.model.to("cpu")
+    run = keeper.run
+    try:
+        training.run()
+    except Interrupted as stopped:
+        training.finish()
+        run.model.to("cpu")
+        stopped.run = run if run.history else None
+        raise
+    run.model.to("cpu")
     keeper.finish()
-    return keeper.run
+    return run
 
 
 class _Keeper(Reporter):

@@ -51,19 +51,19 @@ def importance(
     noise = CommonNoise(samples, seed) if common else Noise()
     with inference(model), isolated_rng(seed):
         parts = [_chunk(model, batch, samples, chunk, noise) for batch in batches(model, feed, rows)]
-    return Importance(*(torch.cat(column).cpu() for column in zip(*parts, strict=True)))
+    return Importance(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
 def _chunk(model: LatentModel, batch: Batch, samples: int, chunk: int, noise: Noise) -> tuple[Tensor, ...]:
-    total = square = torch.full((len(batch.x),), -math.inf, dtype=torch.float64, device=batch.x.device)
+    total = square = torch.full((len(batch.x),), -math.inf, dtype=torch.float64)
     reconstruction = kl = torch.zeros_like(total)
     for at in range(0, samples, chunk):
         if isinstance(noise, CommonNoise):
             noise.chunk(at)
         trace, log_px = terms(model, batch, min(chunk, samples - at), noise)
-        log_w = (log_px + trace.log_ratio()).double()
+        log_w = (log_px + trace.log_ratio()).cpu().double()
         total = torch.logaddexp(total, log_w.logsumexp(0))
         square = torch.logaddexp(square, (2 * log_w).logsumexp(0))
-        reconstruction = reconstruction - log_px.double().sum(0) / samples
-        kl = kl + trace.kl().double().sum(0) / samples
+        reconstruction = reconstruction - log_px.cpu().double().sum(0) / samples
+        kl = kl + trace.kl().cpu().double().sum(0) / samples
     return total - math.log(samples), (2 * total - square).exp(), reconstruction, kl

@@ -3,10 +3,16 @@
 import signal
 import threading
 from types import FrameType
+from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped by a signal, after everything was saved."""
+    """Training was stopped by a signal, after everything was saved.
+
+    ``run`` is what there was by then, with the best weights so far; None if no epoch was done.
+    """
+
+    run: Any = None
 
 
 class Interrupts:

@@ -24,7 +24,7 @@ from .step import Step
 METRICS = ("loss", "reconstruction", "kl")
 VALIDATION_CHUNK = 1000
 ORDER, STEP, VALIDATION = range(3)  # the named streams of random numbers
-SCALARS = ("epoch", "step", "rolled_back", "stale", "rate", "seconds", "best_epoch")  # of a training's position
+SCALARS = ("epoch", "step", "rolled_back", "stale", "rate", "lr", "seconds", "best_epoch")  # of a training's position
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,6 @@ class Training:
         self.workers, self.reporter = workers or Workers(), reporter or Reporter()
         self.checkpoint = checkpoint or (lambda training: None)
         self.precision = Precision(self.device, settings.precision)
-        model.to(self.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.step_module = Step(model, objective).to(self.device)
         self.callable = self._wrapped(self.step_module)
         self.parameters = [p for p in self.step_module.parameters() if p.requires_grad]
@@ -99,9 +98,10 @@ class Training:
         )  # fmt: skip
         self.steps_per_epoch = math.ceil(len(train) / settings.batch_size)
         self.progress = torch.zeros((), device=self.device)
-        self.sums = torch.zeros(len(METRICS), dtype=torch.float64, device=self.device)
+        self.dtype = torch.float32 if self.device.type == "mps" else torch.float64  # of sums; Apple's GPUs lack float64
+        self.sums = torch.zeros(len(METRICS), dtype=self.dtype, device=self.device)
         self.epoch = self.step = self.rolled_back = self.stale = 0
-        self.rate, self.seconds = 1.0, 0.0
+        self.rate, self.lr, self.seconds = 1.0, settings.lr, 0.0
         self.best: dict[str, Tensor] | None = None
         self.best_loss, self.best_epoch = math.inf, 0
 
@@ -127,6 +127,10 @@ class Training:
                         self.checkpoint(self)
             finally:
                 self.reporter.close()
+        self.finish()
+
+    def finish(self) -> None:
+        """Put the best weights so far into the model."""
         if self.best is not None:
             self.model.load_state_dict(self.best)
         self.model.eval()
@@ -135,7 +139,7 @@ class Training:
         """Minus the mean evidence bound on the held-out examples, in nats; the noise is the same at every call."""
         if self.valid is None:
             raise ValueError("there are no held-out examples")
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        total = torch.zeros((), dtype=self.dtype, device=self.device)
         with torch.no_grad(), isolated_rng(0):
             for i, start in enumerate(range(0, len(self.valid), VALIDATION_CHUNK)):
                 rows = min(VALIDATION_CHUNK, len(self.valid) - start)
@@ -144,7 +148,7 @@ class Training:
                 with self.precision.autocast():
                     batch = self.valid.batch(slice(start + first, start + last))
                     trace, log_px = terms(self.model, batch, 1, Noise(first, rows))
-                total += (log_px - trace.kl()).double().sum()
+                total += (log_px - trace.kl()).to(self.dtype).sum()
         return -(self.workers.add(total) / len(self.valid)).item()
 
     def state(self) -> dict[str, Any]:
@@ -157,7 +161,7 @@ class Training:
             "model": {name: value.clone() for name, value in self.model.state_dict().items()},
             "best": self.best,
             "optimizer": flat,
-            "position": {**position, "sums": self.sums.tolist(), "lr": self.settings.lr},
+            "position": {**position, "sums": self.sums.tolist()},
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -201,19 +205,12 @@ class Training:
             name = self.interrupts.asked.name if self.interrupts.asked else "another process"
             raise Interrupted(f"stopped by {name} in epoch {self.epoch + 1}")
 
-    def _is_stopped(self, check: int) -> bool:
-        """Whether a signal came to any of the processes, which must all stop after the same step."""
-        asked = self.interrupts.asked is not None
-        if self.workers.world == 1:
-            return asked
-        return self.step % check == 0 and self.workers.add(torch.tensor(float(asked), device=self.device)).item() > 0
-
     def _step(self, index: Tensor) -> None:
         settings, position = self.settings, self.epoch * self.steps_per_epoch + self.step
         progress = position / (settings.epochs * self.steps_per_epoch)
-        lr = settings.lr * self.rate * settings.schedule(progress)
+        self.lr = settings.lr * self.rate * settings.schedule(progress)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = self.lr
         seed_generator(self.device, stream(settings.seed, STEP, position))
         first, last = share(len(index), self.workers.rank, self.workers.world)
         weight = (last - first) / len(index)
@@ -228,7 +225,7 @@ class Training:
         self.optimizer.step()
         if stats:
             self.model.update({name: self.workers.add(value) for name, value in stats.items()})
-        part = torch.stack([metrics[name] for name in METRICS]).double() * len(index) * weight
+        part = torch.stack([metrics[name] for name in METRICS]).to(self.dtype) * len(index) * weight
         self.sums += self.workers.add(part)
         self.step += 1
 
@@ -242,9 +239,8 @@ class Training:
         if val_loss is not None and val_loss < self.best_loss:
             self.best_loss, self.best_epoch, self.stale = val_loss, self.epoch, 0
             self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
-        lr = self.optimizer.param_groups[0]["lr"]
         speed = len(self.train) / max(self.seconds, 1e-9)
-        row = {"epoch": self.epoch, **means, "val_loss": val_loss, "lr": lr}
+        row = {"epoch": self.epoch, **means, "val_loss": val_loss, "lr": self.lr}
         self.reporter.epoch(self, {**row, "seconds": self.seconds, "examples_per_second": speed})
         self.step, self.seconds = 0, 0.0
         self.sums.zero_()

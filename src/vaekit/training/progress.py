@@ -90,7 +90,7 @@ class PlainReporter(Reporter):
 
 
 class RichReporter(Reporter):
-    """A bar with epoch, total, reconstruction, KL, speed and time left; finished epochs stay above it."""
+    """A bar with epoch, total, reconstruction, KL, speed and time left, for terminals; finished epochs stay above it."""
 
     def __init__(self, console: Any = None):
         from rich.console import Console
@@ -165,10 +165,12 @@ class TensorBoardReporter(Reporter):
 
 
 def default_reporter() -> Reporter:
-    """The live display on a terminal or in a notebook, else plain lines."""
+    """A live display on a terminal or in a notebook, else plain lines."""
     from rich.console import Console
 
     console = Console(stderr=True)
-    if console.is_terminal or console.is_jupyter:
-        return RichReporter(console)
-    return PlainReporter()
+    if console.is_jupyter:
+        from .notebook import NotebookReporter
+
+        return NotebookReporter()
+    return RichReporter(console) if console.is_terminal else PlainReporter()

@@ -1,0 +1,42 @@
+"""What several commands share: their arguments, loading a run, saying that something takes a while."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from . import show
+
+if TYPE_CHECKING:
+    from vaekit.recipes import Run
+
+AT_LEAST_ONE = Number(gte=1)
+RunPath = Annotated[str, Parameter(help="folder of a run")]
+Data = Annotated[
+    str | None, Parameter(help="name of a data set, or path of a file or folder; the run's own if left out")
+]
+Which = Annotated[
+    Literal["test", "held-out", "train"] | None, Parameter(help="examples to take, instead of the best choice")
+]
+Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:N or mps")]
+
+
+def load_run(path: str, device: str) -> Run:
+    """The run in a folder, on a device."""
+    from vaekit.recipes import Run
+
+    return Run.load(path, device)
+
+
+def status(what: str) -> AbstractContextManager[object]:
+    """While open, a terminal shows what is going on; nothing is shown elsewhere."""
+    console = show.console(stderr=True)
+    return console.status(what) if console.is_terminal else nullcontext()
+
+
+def note(text: str) -> None:
+    """A remark that is no result: on standard error, in grey."""
+    show.console(stderr=True).print(text, style="dim", soft_wrap=True)

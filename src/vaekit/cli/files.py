@@ -1,0 +1,104 @@
+"""The files that commands write besides runs: items, pictures of items, latents."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vaekit import plots, store
+
+from .pictures import as_pictures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+    from vaekit.data import Schema
+
+ARRAYS = (".npy", ".npz")
+PICTURES = (".png", ".pdf", ".svg")
+
+
+def check_items(out: str) -> None:
+    """Raise ValueError or OSError if items cannot be written to ``out``, before the work is done."""
+    path = Path(out)
+    if path.suffix.lower() not in ("", *ARRAYS, *PICTURES) and not _is_folder(out):
+        raise ValueError(f"items are written as {', '.join(ARRAYS + PICTURES)} or into a folder, got {out!r}")
+    if _is_folder(out) and path.exists() and any(path.iterdir()):
+        raise FileExistsError(f"the folder {out} is not empty; choose another one")
+    _check_parent(path)
+
+
+def check_latents(out: str) -> None:
+    """Raise ValueError or OSError if latents cannot be written to ``out``, before the work is done."""
+    if Path(out).suffix.lower() not in (*ARRAYS, ".csv"):
+        raise ValueError(f"latents are written as .npy, .npz or .csv, got {out!r}")
+    _check_parent(Path(out))
+
+
+def is_picture(out: str) -> bool:
+    """Whether ``out`` is one picture of all items."""
+    return Path(out).suffix.lower() in PICTURES and not _is_folder(out)
+
+
+def write_items(out: str, schema: Schema, x: Tensor, figure: Callable[[], Figure]) -> None:
+    """Write items in model units (N, *shape): as raw items, as the figure, or as one image file each."""
+    path = Path(out)
+    if _is_folder(out):
+        _write_images(path, schema, x)
+    elif is_picture(out):
+        plots.save(figure(), path)
+    else:
+        raw = schema.restore(x)
+        _write_arrays(path, raw, {"x": raw})
+
+
+def write_latents(path: Path, z: np.ndarray, y: np.ndarray | None, classes: Sequence[str]) -> None:
+    """Write latents (N, D), in .npz and .csv with the labels if there are any, in .csv by their classes' names."""
+    if path.suffix.lower() != ".csv":
+        labels = {} if y is None else {"y": y, **({"classes": np.array(classes)} if classes else {})}
+        _write_arrays(path, z, {"z": z, **labels})
+        return
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*(f"z{i}" for i in range(z.shape[1])), *([] if y is None else ["label"])])
+    names = None if y is None else [classes[label] if 0 <= label < len(classes) else label for label in y]
+    for i, row in enumerate(z.astype(str)):  # the shortest text that reads back to the same float32
+        writer.writerow([*row, *([] if names is None else [names[i]])])
+    store.write_text(path, text.getvalue())
+
+
+def _is_folder(out: str) -> bool:
+    return out.endswith("/") or not Path(out).suffix or Path(out).is_dir()
+
+
+def _check_parent(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
+
+
+def _write_arrays(path: Path, array: np.ndarray, named: dict[str, np.ndarray]) -> None:
+    with store.replacing(path) as temporary, temporary.open("wb") as stream:
+        if path.suffix.lower() == ".npy":
+            np.save(stream, array)
+        else:
+            np.savez_compressed(stream, allow_pickle=False, **named)
+
+
+def _write_images(folder: Path, schema: Schema, x: Tensor) -> None:
+    """One 8-bit PNG file for each image, numbered from 0."""
+    from PIL import Image
+
+    if schema.kind != "image":
+        raise ValueError("a folder of PNG files is for images, but the data are vectors; write .npy or .png")
+    folder.mkdir(exist_ok=True)
+    pixels = np.rint(as_pictures(schema, x).clip(0, 1) * 255).astype(np.uint8)
+    digits = max(4, len(str(len(pixels) - 1)))
+    for i, image in enumerate(pixels):
+        with store.replacing(folder / f"{i:0{digits}}.png") as temporary:
+            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(temporary)

@@ -1,0 +1,162 @@
+"""``vaekit info``."""
+
+from __future__ import annotations
+
+import inspect
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from vaekit.recipes.presets import PRESETS, preset
+from vaekit.recipes.registry import NOUNS, members, options, unknown
+from vaekit.recipes.request import TrainRequest
+
+from . import show
+
+if TYPE_CHECKING:
+    from vaekit.core import LatentModel
+    from vaekit.data import Schema
+
+CHOICES = ("latent_dim", "network", "likelihood", "posterior", "prior", "objective", "beta", "warmup")
+TRAINING = ("epochs", "batch_size", "lr", "schedule", "clip", "weight_decay", "patience", "seed", "precision")
+
+
+def info(what: Annotated[str | None, Parameter(help="a run's folder, or the name of a preset")] = None, /) -> None:
+    """Show a run, a preset, or what there is."""
+    out = show.console()
+    if what is None:
+        _everything(out)
+    elif what in PRESETS:
+        _preset(out, what)
+    elif Path(what).exists():
+        _run(out, what)
+    else:
+        raise ValueError(f"{unknown('run or preset', what, PRESETS)}, and folders of runs")
+
+
+def _run(out: Console, path: str) -> None:
+    from vaekit import store
+    from vaekit.recipes import Run
+
+    from .evaluate import report_table, report_title
+
+    run = Run.load(path)
+    folder = store.RunFolder(path)
+    out.print(f"Run {folder.path}", style="bold", soft_wrap=True)
+    _choices(out, run.request, run.schema, run.model.shapes.examples)
+    if run.history:
+        last = run.history[-1]
+        numbers = ", ".join(f"{name} {last[name]:.3f}" for name in ("loss", "reconstruction", "kl"))
+        out.print(f"\nTrained for {show.counted(last['epoch'], 'epoch')}: {numbers} nats per example")
+    _layers(out, run.model)
+    if folder.evaluation.exists():
+        report = store.read_json(folder.evaluation)
+        out.print("\nLast evaluation", style="bold")
+        out.print(report_title(report))
+        out.print(report_table(report))
+
+
+def _preset(out: Console, name: str) -> None:
+    from vaekit import data, recipes
+
+    out.print(f"Preset {name}: {PRESETS[name].summary}\n", style="bold", soft_wrap=True)
+    request = TrainRequest.parse(preset(name))
+    absent = {entry.name for entry in data.catalogue() if entry.where == "not yet downloaded"}
+    if request.data is None or request.data in absent:
+        _choices(out, request)
+        out.print(f"\nThe layers depend on the data; to see them, first: vaekit data fetch {request.data}")
+        return
+    completed, schema, examples = recipes.plan(request, recipes.load_run_data(request))
+    _choices(out, completed, schema, examples)
+    _layers(out, recipes.build_model(completed, schema, examples))
+
+
+def _choices(out: Console, request: TrainRequest, schema: Schema | None = None, examples: int | None = None) -> None:
+    """What was chosen, without what was left out."""
+    rows: dict[str, Any] = {"data": request.data or "arrays given in Python"}
+    if schema is not None:
+        levels = "continuous" if schema.step is None else f"a grid of step {schema.step:g}"
+        rows["items"] = f"{schema.kind}s, {' × '.join(map(str, schema.layout))}, {schema.dtype}, {levels}"
+    if examples is not None:
+        test = ", the test set included" if request.include_test else ""
+        held_out = f"{request.held_out:.0%} of the data" if request.held_out else "nothing"
+        rows["training examples"] = f"{examples:,}{test}; {held_out} held out"
+    for name in (*CHOICES, *TRAINING):
+        value = getattr(request, name)
+        if value is not None:
+            rows[name.replace("_", "-")] = show.choice(value)
+    out.print(show.table(rows.items(), ("", "")))
+
+
+def _layers(out: Console, model: LatentModel) -> None:
+    """A table for the encoder and one for the decoder, and the total."""
+    from .layers import model_layers
+
+    for part, layers in model_layers(model).items():
+        out.print(
+            f"\n{part.capitalize()}: {show.counted(sum(layer.parameters for layer in layers), 'parameter')}",
+            style="bold",
+        )
+        rows = [(layer.name, " × ".join(map(str, layer.shape)), f"{layer.parameters:,}") for layer in layers]
+        out.print(show.table(rows, ("layer", "output, before cropping", "parameters"), right=(2,)))
+    out.print(f"\n{sum(p.numel() for p in model.parameters()):,} parameters in all", style="bold")
+
+
+def _everything(out: Console) -> None:
+    _versions(out)
+    out.print()
+    presets = [(name, preset.summary) for name, preset in PRESETS.items()]
+    out.print(show.table(presets, ("--preset", "")))
+    for noun in NOUNS:
+        rows = [(name, _options(member), _summary(member)) for name, member in members(noun).items()]
+        out.print("", show.table(rows, (f"--{noun}", "options and their defaults", "")))
+    _defaults(out)
+
+
+def _versions(out: Console) -> None:
+    import numpy
+    import torch
+
+    from vaekit import __version__
+    from vaekit.training import Precision, choose_device
+
+    device = choose_device()
+    versions = {"Python": platform.python_version(), "torch": torch.__version__, "numpy": numpy.__version__}
+    rows = {
+        "vaekit": ", ".join([__version__, *(f"{name} {version}" for name, version in versions.items())]),
+        "device": f"{device}, {Precision(device).name}, {show.counted(torch.get_num_threads(), 'thread')}",
+    }
+    if device.type == "cuda":
+        rows["GPU"] = torch.cuda.get_device_name(device)
+    out.print(show.table(rows.items(), ("", "")))
+
+
+def _defaults(out: Console) -> None:
+    from vaekit.recipes import complete
+
+    fields = TrainRequest.model_fields
+    fixed = {
+        name: field.default
+        for name, field in fields.items()
+        if field.default is not None and field.default is not False
+    }
+    out.print(
+        "",
+        show.table(
+            [(f"--{name.replace('_', '-')}", value, fields[name].description) for name, value in fixed.items()],
+            ("option", "default", ""),
+        ),
+    )
+    text = (inspect.getdoc(complete) or "").partition("\n\n")[2].replace("``", "").replace("\n  ", " ")
+    out.print(f"\n[dim]chosen from the data, where left open[/dim]\n{text}")
+
+
+def _options(member: type) -> str:
+    return ", ".join(f"{name} {show.plain(parameter.default)}" for name, parameter in options(member).items()) or "–"
+
+
+def _summary(member: type) -> str:
+    return (inspect.getdoc(member) or "").partition("\n\n")[0].replace("\n", " ").replace("``", "")

@@ -1,0 +1,123 @@
+"""The pictures of a run: a trained model and raw items ↦ arrays ↦ a figure."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaekit import plots, tasks
+from vaekit.core import isolated_rng
+from vaekit.data import Schema
+from vaekit.recipes import Examples, Run
+from vaekit.tasks.chunks import batches, inference
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STEPS = 11  # pictures in a row of a traversal or interpolation
+REACH = 2.5  # how far a traversal goes to both sides, in standard deviations of the prior
+KL_EXAMPLES = 1000  # over which the KL of each dimension is averaged
+
+
+def manifold(run: Run, n: int = 20, range: float | None = None) -> Figure:
+    """The decoded plane of the first two latent dimensions, n × n; see :func:`vaekit.tasks.latent_grid`."""
+    images, values = tasks.latent_grid(run.model, n, range=range)
+    return plots.manifold(as_pictures(run.schema, images), (values.numpy(), values.numpy()))
+
+
+def clusters(run: Run, examples: Examples) -> Figure:
+    """The encoded examples in the latent plane, coloured by class."""
+    z = tasks.encode(run.model, run.feed(examples.x)).numpy()
+    return plots.clusters(z, examples.y, classes=examples.classes, title=examples.description)
+
+
+def reconstructions(run: Run, examples: Examples, n: int = 20) -> Figure:
+    """The first n examples with their reconstructions, and the mean squared error of each."""
+    feed = run.feed(examples.x[:n])
+    before, after = feed.batch(slice(None)).x, tasks.reconstruct(run.model, feed)
+    errors = (before - after).square().flatten(1).mean(1)
+    pictures = (as_pictures(run.schema, before), as_pictures(run.schema, after))
+    return plots.reconstructions(
+        *pictures, n=n, errors=errors.numpy(), error_name="mean squared error", title=examples.description
+    )
+
+
+def samples(run: Run, n: int = 100, *, draw: bool = False, seed: int = 0) -> Figure:
+    """N new items, decoded from draws of the prior."""
+    return plots.samples(as_pictures(run.schema, tasks.generate(run.model, n, draw=draw, seed=seed)))
+
+
+def traversals(run: Run, examples: Examples, n: int = 10) -> Figure:
+    """What each latent dimension does on its own; of many, the n that carry most information about the examples."""
+    values = torch.linspace(-REACH, REACH, STEPS)
+    kl = _kl_each(run, examples)
+    dims = sorted(kl.argsort(descending=True)[:n].tolist())
+    images = as_pictures(run.schema, tasks.traverse(run.model, dims, values))
+    return plots.traversals(images, values.numpy(), dims=dims, kl=kl[dims].numpy())
+
+
+def interpolation(run: Run, examples: Examples, n: int = 5) -> Figure:
+    """N walks through the latent space, each from one example to another."""
+    n = min(n, len(examples) // 2)
+    z = tasks.encode(run.model, run.feed(examples.x[: 2 * n]))
+    images = tasks.interpolate(run.model, z[::2], z[1::2], STEPS)
+    return plots.interpolation(as_pictures(run.schema, images), title=examples.description)
+
+
+def curves(run: Run) -> Figure:
+    """Loss, reconstruction, KL and learning rate over the epochs."""
+    return plots.curves(run.history)
+
+
+PICTURES: Mapping[str, Callable[..., Figure]] = {
+    function.__name__: function
+    for function in (manifold, clusters, reconstructions, samples, traversals, interpolation, curves)
+}
+OF_EXAMPLES = ("clusters", "reconstructions", "traversals", "interpolation")
+
+
+def sensible(run: Run) -> list[str]:
+    """The names in ``PICTURES`` that make sense for a run."""
+    without = set() if run.request.latent_dim and run.request.latent_dim >= 2 else {"manifold"}
+    return [name for name in PICTURES if name not in without | (set() if run.history else {"curves"})]
+
+
+def draw(
+    run: Run, name: str, parts: Mapping[str, Examples], *, n: int | None = None, range: float | None = None
+) -> Figure:
+    """The picture of that name, clusters of the training examples, others of the first of the parts; see ``parts_of``.
+
+    ``n`` and ``range`` are passed to pictures that have them, where they are given.
+    """
+    given: dict[str, Any] = {"n": n, "range": range}
+    if name in OF_EXAMPLES:
+        given["examples"] = parts["train"] if name == "clusters" else next(iter(parts.values()))
+    known = inspect.signature(PICTURES[name]).parameters
+    return PICTURES[name](run, **{key: value for key, value in given.items() if key in known and value is not None})
+
+
+def as_pictures(schema: Schema, x: Tensor) -> np.ndarray:
+    """Model units (..., C, H, W) ↦ images (..., H, W, C) in [0, 1], transparent ones on white; vectors stay."""
+    array = x.float().cpu().numpy()
+    if schema.kind != "image":
+        return array
+    array = np.moveaxis(array, -3, -1)
+    if array.shape[-1] == 4:
+        color, opacity = array[..., :3], array[..., 3:].clip(0, 1)
+        array = color * opacity + 1 - opacity
+    return array
+
+
+def _kl_each(run: Run, examples: Examples) -> Tensor:
+    """The mean KL of each latent dimension, nats, (D,)."""
+    parts = []
+    with inference(run.model), isolated_rng(0):
+        for batch in batches(run.model, run.feed(examples.x[:KL_EXAMPLES]), KL_EXAMPLES // 2):
+            latent = run.model.infer(batch).latents[0]
+            parts.append(latent.q.kl_each(latent.p).flatten(1).cpu())
+    return torch.cat(parts).mean(0)

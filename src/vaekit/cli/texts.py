@@ -1,0 +1,184 @@
+"""What the help of each command says, and where the command is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ABOUT = """Variational autoencoders: train them, judge them, look into them, use them.
+
+A run is a folder: "train" writes it, every other command reads it.
+"""
+
+EXAMPLES = """Start here
+
+  vaekit train digits               a first model, in seconds: runs/digits-1
+  vaekit evaluate runs/digits-1     its numbers
+  vaekit plot runs/digits-1         its pictures: runs/digits-1/figures
+  vaekit train --help               the options of a command, with examples
+"""
+
+
+@dataclass(frozen=True)
+class Text:
+    """The help of a command: how it is called, a summary, more, and examples.
+
+    ``target`` is where the function is; ``commands`` are those below it.
+    """
+
+    usage: str
+    summary: str
+    more: str = ""
+    examples: str = ""
+    target: str = ""
+    commands: dict[str, Text] = field(default_factory=dict)
+
+    @property
+    def help(self) -> str:
+        """Summary and more, each a paragraph that the terminal's width breaks into lines."""
+        return f"{self.summary}\n\n{' '.join(self.more.split())}".rstrip()
+
+
+TRAIN = Text(
+    "vaekit train [DATA] [OPTIONS]",
+    "Train a model and write a run.",
+    """DATA is a data set by name (see "vaekit data list"), a .npy, .npz or IDX file, or a folder of images. Every
+choice can come from a preset (--preset), from a file (--config) or from the command line; the later ones win.
+What is left open is chosen from the data. Ctrl-C saves and stops; --resume goes on as if nothing had happened.""",
+    """Examples
+
+  vaekit train digits
+  vaekit train fashion-mnist --preset article --out runs/article
+  vaekit train photos/ --resize 64 --latent-dim 32 --epochs 50
+  vaekit train digits --objective iwae --objective.samples 8
+  vaekit train digits --network mlp --network.hidden 256 256 --patience 10
+  vaekit train --preset article-fast --schedule.rise 0.3 --seed 1
+  vaekit train --config choices.toml --out runs/mine --overwrite
+  vaekit train --resume runs/mine --epochs 100
+  torchrun --nproc-per-node 4 -m vaekit train mnist --out runs/four
+""",
+    "vaekit.cli.train:train",
+)
+EVALUATE = Text(
+    "vaekit evaluate RUN [DATA] [OPTIONS]",
+    "Estimate how good a run is.",
+    """Without DATA the run is judged on the test set of its data, unless it was trained on it, else on the held-out
+examples, else on the training examples; the output says which. The numbers are also written to evaluation.json
+in the run.""",
+    """Examples
+
+  vaekit evaluate runs/digits-1
+  vaekit evaluate runs/digits-1 --samples 1000
+  vaekit evaluate runs/digits-1 other-digits.npy
+  vaekit evaluate runs/digits-1 --json | jq .elbo
+""",
+    "vaekit.cli.evaluate:evaluate",
+)
+PLOT = Text(
+    "vaekit plot RUN [KIND...] [OPTIONS]",
+    "Draw pictures of a run.",
+    """KIND is one or more of manifold, clusters, reconstructions, samples, traversals, interpolation and curves;
+without any, all that make sense for the run. The pictures go into the run's folder "figures".""",
+    """Examples
+
+  vaekit plot runs/article
+  vaekit plot runs/article manifold --n 10 --range 0.5
+  vaekit plot runs/article clusters curves --out pictures/ --format pdf
+  vaekit plot runs/mine reconstructions --data photos/ --out both.png
+""",
+    "vaekit.cli.plot:plot",
+)
+SAMPLE = Text(
+    "vaekit sample RUN --out OUT [OPTIONS]",
+    "Generate new items.",
+    """Latents are drawn from the prior and decoded. What is written depends on --out: .npy and .npz hold the items in
+the dtype and layout of the data, .png, .pdf and .svg are one picture of all, and a folder gets one PNG file for
+each image.""",
+    """Examples
+
+  vaekit sample runs/article -n 100 --out new.png
+  vaekit sample runs/article -n 1000 --out new.npy --seed 1
+  vaekit sample runs/article --out new/
+""",
+    "vaekit.cli.generate:sample",
+)
+RECONSTRUCT = Text(
+    "vaekit reconstruct RUN [DATA] --out OUT [OPTIONS]",
+    "Encode items and decode them again.",
+    """Which items: see "vaekit evaluate --help". What is written depends on --out as in "vaekit sample"; a picture
+shows the originals as well.""",
+    """Examples
+
+  vaekit reconstruct runs/article --out reconstructions.npy
+  vaekit reconstruct runs/article photos/ -n 20 --out both.png
+""",
+    "vaekit.cli.generate:reconstruct",
+)
+ENCODE = Text(
+    "vaekit encode RUN [DATA] --out FILE [OPTIONS]",
+    "Write the latent representation of items.",
+    """One row of posterior means for each item. Which items: see "vaekit evaluate --help". .npy holds the means alone,
+.npz (z, y, classes) and .csv also the labels, where they are known.""",
+    """Examples
+
+  vaekit encode runs/article --out z.npy
+  vaekit encode runs/article --part train --out z.csv
+  vaekit encode runs/article photos/ --out z.npz
+""",
+    "vaekit.cli.generate:encode",
+)
+INFO = Text(
+    "vaekit info [RUN|PRESET]",
+    "Show what a run or a preset consists of, or what there is.",
+    """For a run or a preset: its choices, and its layers with shapes and parameter counts. Without either: versions,
+device, presets, and every network, likelihood, prior, objective and schedule with its options and the defaults.""",
+    """Examples
+
+  vaekit info
+  vaekit info article
+  vaekit info runs/article
+""",
+    "vaekit.cli.info:info",
+)
+DATA = Text(
+    "vaekit data COMMAND",
+    "List, show and fetch data sets.",
+    examples="""Examples
+
+  vaekit data list
+  vaekit data show fashion-mnist
+  vaekit data fetch mnist
+""",
+    commands={
+        "list": Text(
+            "vaekit data list",
+            "List the data sets known by name and where they are.",
+            examples="Example\n\n  vaekit data list\n",
+            target="vaekit.cli.data:list_sets",
+        ),
+        "show": Text(
+            "vaekit data show DATA [--resize SIZE]",
+            "Show what is in a data set, and what training on it would choose.",
+            "DATA is a name or a path, as for training.",
+            "Examples\n\n  vaekit data show digits\n  vaekit data show photos/ --resize 64\n",
+            "vaekit.cli.data:show_set",
+        ),
+        "fetch": Text(
+            "vaekit data fetch NAME",
+            "Download a data set, check it and keep it.",
+            "Looked for first in $VAEKIT_DATA_DIR, then in the cache ($VAEKIT_CACHE).",
+            "Example\n\n  vaekit data fetch fashion-mnist\n",
+            "vaekit.cli.data:fetch_set",
+        ),
+    },
+)
+
+COMMANDS = {
+    "train": TRAIN,
+    "evaluate": EVALUATE,
+    "plot": PLOT,
+    "sample": SAMPLE,
+    "reconstruct": RECONSTRUCT,
+    "encode": ENCODE,
+    "info": INFO,
+    "data": DATA,
+}

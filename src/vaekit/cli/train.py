@@ -1,0 +1,131 @@
+"""``vaekit train``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from vaekit.recipes.request import TrainRequest
+
+from . import show
+from .endings import INTERRUPTED, TERMINATED, StoppedError
+from .options import choices, combined, takes_request
+
+if TYPE_CHECKING:
+    from vaekit.data import Dataset
+    from vaekit.recipes import Run
+    from vaekit.training import Reporter
+
+
+@takes_request
+def train(
+    data: Annotated[str | None, Parameter(help="name of a data set, or path of a file or folder")] = None,
+    /,
+    *,
+    preset: Annotated[str | None, Parameter(help="named choices to start from: see vaekit info")] = None,
+    config: Annotated[str | None, Parameter(help="file of choices: .toml, .yaml or .json", metavar="FILE")] = None,
+    out: Annotated[str | None, Parameter(help="folder to write; a new one in runs/ if left out", metavar="RUN")] = None,
+    overwrite: Annotated[bool, Parameter(help="replace the run that is there", show_default=False)] = False,
+    resume: Annotated[str | None, Parameter(help="continue this run instead of a new one", metavar="RUN")] = None,
+    init: Annotated[str | None, Parameter(help="start from the weights of this run", metavar="RUN")] = None,
+    tensorboard: Annotated[bool, Parameter(help="also write logs for TensorBoard", show_default=False)] = False,
+    quiet: Annotated[bool, Parameter(help="print nothing but errors", show_default=False)] = False,
+    **given: Any,
+) -> None:
+    """Train a new run, or continue one, and say what came of it."""
+    from vaekit import recipes
+
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun one process speaks for all
+    if resume is not None:
+        others = {"DATA": data, "--preset": preset, "--config": config, "--out": out, "--init": init}
+        _check_resume({**others, "--overwrite": overwrite or None})
+        folder = Path(resume)
+        with _stoppable(folder):
+            run = recipes.resume(folder, choices(given), reporter=_reporter(folder, tensorboard, quiet))
+    else:
+        request, dataset = _request(combined(data, preset, config, given))
+        folder = Path(out) if out is not None else _unused(request.data)
+        reporter = _reporter(folder, tensorboard, quiet)
+        with _stoppable(folder):
+            run = recipes.train(request, folder, dataset=dataset, init=init, overwrite=overwrite, reporter=reporter)
+    if not quiet:
+        _summarize(run, folder)
+
+
+def _check_resume(others: Mapping[str, Any]) -> None:
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise ValueError(f"--resume continues a run as it was set up; leave out {', '.join(given)}")
+
+
+def _request(options: dict[str, Any]) -> tuple[TrainRequest, Dataset | None]:
+    """The request, and its data where they had to be loaded to know which default a dotted option changes."""
+    from vaekit import recipes
+
+    open_nouns = {key: value for key, value in options.items() if isinstance(value, Mapping) and "name" not in value}
+    request = TrainRequest.parse({key: value for key, value in options.items() if key not in open_nouns})
+    if not open_nouns:
+        return request, None
+    dataset = recipes.load_run_data(request)
+    chosen = recipes.plan(request, dataset)[0]
+    named = {key: {**getattr(chosen, key), **value} for key, value in open_nouns.items()}
+    return TrainRequest.parse({**request.to_json(), **named}), dataset
+
+
+def _unused(data: str | None) -> Path:
+    """A folder that is not there yet: runs/<data>-<n>."""
+    stem = Path(data or "data").expanduser().resolve().name.split(".")[0]
+    return next(path for n in count(1) if not (path := Path("runs") / f"{stem}-{n}").exists())
+
+
+@contextmanager
+def _stoppable(folder: Path) -> Iterator[None]:
+    """End with the command that continues the run where a signal stops the training."""
+    from vaekit.training import Interrupted
+
+    try:
+        yield
+    except Interrupted as stopped:
+        code = TERMINATED if "SIGTERM" in str(stopped) else INTERRUPTED
+        command = f"vaekit train --resume {shlex.quote(str(folder))}"
+        raise StoppedError(f"{stopped}; saved; continue with: {command}", code) from stopped
+
+
+def _reporter(folder: Path, tensorboard: bool, quiet: bool) -> Reporter | None:
+    from vaekit.training import default_reporter
+    from vaekit.training.progress import Reporters
+
+    from .reporters import Opening, TensorBoard
+
+    if tensorboard and find_spec("tensorboard") is None:
+        raise ValueError("TensorBoard is not installed: pip install 'vaekit[track]'")
+    chosen = [] if quiet else [Opening(folder), default_reporter()]
+    return Reporters([*chosen, *([TensorBoard(folder / "tensorboard")] if tensorboard else [])])
+
+
+def _summarize(run: Run, folder: Path) -> None:
+    """How the training ended, where the run is, and what to do with it."""
+    out, rows = show.console(), run.history
+    if rows:
+        last, time = rows[-1], show.duration(sum(row["seconds"] for row in rows))
+        early = "" if last["epoch"] == run.request.epochs else f" of {run.request.epochs}, then patience ran out"
+        out.print(f"\n[bold]Trained for {last['epoch']} epochs{early}[/bold], {time}")
+        numbers = {name: last[name] for name in ("loss", "reconstruction", "kl")}
+        table = [(name, f"{value:.3f}", "nats per example") for name, value in numbers.items()]
+        best = min((row for row in rows if row["val_loss"] is not None), key=lambda row: row["val_loss"], default=None)
+        if best is not None:
+            where = f"nats per example, best in epoch {best['epoch']}, whose weights are kept"
+            table.append(("held-out loss", f"{best['val_loss']:.3f}", where))
+        out.print(show.table(table, ("", "", ""), right=(1,)))
+    name = shlex.quote(str(folder))
+    out.print(f"\nThe run is [bold]{name}[/bold]. What next:\n", soft_wrap=True)
+    for command in (f"evaluate {name}", f"plot {name}", f"sample {name} --out samples.png"):
+        out.print(f"  vaekit {command}", soft_wrap=True)

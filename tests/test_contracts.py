@@ -1,0 +1,233 @@
+"""The contract of every noun, run over every member that the registry finds: a new member is covered by itself."""
+
+import json
+import math
+
+import pytest
+import torch
+from torch import Size, nn
+from torch.distributions import Laplace, Normal
+
+from vaekit import testing
+from vaekit.core import Conditional, Family, Objective, Prior, Shapes, Support
+from vaekit.distributions import DiagonalNormal
+from vaekit.models import OneLayerVAE
+from vaekit.recipes import build, members, spell
+
+SUPPORTS = {
+    "binary": Support(0, 1, 1.0),
+    "grid": Support(0, 1, 1 / 7, 1 / 7),
+    "8-bit": Support(0, 1, 1 / 255, 1 / 255),
+    "range": Support(0, 1, None, 1.0),
+    "columns": Support(unit=(0.5, 2.0, 10.0)),
+}
+MORE_OPTIONS = {
+    "likelihood": [{"name": "gaussian", "noise": "shared"}],
+    "objective": [{"name": "elbo", "beta": 4.0, "warmup": 0.5, "samples": 3}],
+    "network": [
+        {"name": "mlp", "hidden": []},
+        {"name": "convolutional", "channels": [3], "dense": 0},
+        {"name": "convolutional", "channels": [3, 4, 2], "dense": 5},
+    ],
+    "schedule": [{"name": "cosine", "warmup": 0.0}, {"name": "one-cycle", "rise": 0.0, "final": 0.0}],
+}
+APPROXIMATE_MEANS = {("discretized-logistic", "binary"): math.inf}  # within half a step, there half of the range
+NOUNS = ("likelihood", "posterior", "prior", "objective", "network", "schedule")
+
+
+def every(noun):
+    choices = [{"name": name} for name in members(noun)] + MORE_OPTIONS.get(noun, [])
+    return pytest.mark.parametrize("choice", choices, ids=json.dumps)
+
+
+def refusal(family: Family, support: Support) -> str | None:
+    """Why a family does not bind to a support, None if it does."""
+    try:
+        family.bind(Shapes(Size([3]), support=support))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("support", SUPPORTS)
+@every("likelihood")
+def test_likelihoods(choice, support):
+    if reason := refusal(build("likelihood", choice), SUPPORTS[support]):
+        assert "use likelihood" in reason
+        return
+    tolerance = APPROXIMATE_MEANS.get((choice["name"], support), 0.1)
+    testing.check_likelihood(build("likelihood", choice), SUPPORTS[support], mean_tolerance=tolerance)
+
+
+@every("likelihood")
+def test_likelihoods_of_images(choice):
+    testing.check_likelihood(build("likelihood", choice), SUPPORTS["grid"], (2, 2, 1))
+
+
+@every("likelihood")
+def test_every_likelihood_accepts_some_support(choice):
+    assert not all(refusal(build("likelihood", choice), support) for support in SUPPORTS.values())
+
+
+@pytest.mark.parametrize("support", SUPPORTS.values(), ids=SUPPORTS)
+def test_every_support_has_a_likelihood_with_a_density(support):
+    families = [build("likelihood", name) for name in members("likelihood")]
+    assert any(refusal(family, support) is None and family.has_density for family in families)
+
+
+@every("posterior")
+def test_posteriors(choice):
+    testing.check_posterior(build("posterior", choice))
+
+
+@every("prior")
+def test_priors(choice):
+    testing.check_prior(build("prior", choice))
+
+
+@pytest.mark.parametrize("noun", ["posterior", "prior"])
+def test_parts_of_the_latent_space_must_know_its_shape(noun):
+    for name in members(noun):
+        with pytest.raises(ValueError, match="latent shape"):
+            build(noun, name).bind(Shapes(Size([3])))
+
+
+@every("objective")
+def test_objectives(choice):
+    testing.check_objective(build("objective", choice))
+
+
+@every("network")
+def test_networks_as_encoders(choice):
+    testing.check_network(build("network", choice), [(2, 5, 6)], (2, 3))
+
+
+@every("network")
+def test_networks_as_decoders_with_context(choice):
+    testing.check_network(build("network", choice), [(3,), (4,)], (2, 1, 5, 6))
+
+
+@every("schedule")
+def test_schedules(choice):
+    testing.check_schedule(build("schedule", choice))
+
+
+@pytest.mark.parametrize("network", members("network"))
+@pytest.mark.parametrize("likelihood", members("likelihood"))
+def test_one_layer_models(likelihood, network):
+    model = OneLayerVAE(
+        Conditional(build("network", network), build("posterior", "diagonal-normal")),
+        Conditional(build("network", network), build("likelihood", likelihood)),
+        build("prior", "standard-normal"),
+        latent=2,
+    )
+    testing.check_model(model, (2, 4, 3), SUPPORTS["grid"])
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_json_round_trips(noun):
+    for choice in [*members(noun), *MORE_OPTIONS.get(noun, [])]:
+        testing.check_round_trip(noun, build(noun, choice))
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_building_from_an_instance_copies_it(noun):
+    for name in members(noun):
+        member = build(noun, name)
+        again = build(noun, member)
+        assert again is not member
+        assert spell(noun, again) == spell(noun, member)
+
+
+class Unnormalized(Family):
+    """A Gaussian that counts its densities in model units, whatever the unit of the data."""
+
+    def bind(self, shapes):
+        self.event, self.phi = shapes.x, Size([1, *shapes.x])
+        return self
+
+    def forward(self, phi):
+        return Normal(phi.squeeze(-1 - len(self.event)), 1.0)
+
+
+class Stray(Unnormalized):
+    """Draws from one distribution, scores with another."""
+
+    def forward(self, phi):
+        loc = phi.squeeze(-1 - len(self.event))
+
+        class Mixed(Normal):
+            def sample(self, sample_shape=Size()):  # noqa: B008
+                return Laplace(self.loc, self.scale).sample(sample_shape)
+
+        return Mixed(loc, torch.ones_like(loc))
+
+
+class Leaky(Unnormalized):
+    """Lets a network see what is hidden."""
+
+    def embed(self, x, mask=None):
+        return x
+
+
+class Forgetful(Unnormalized):
+    """Does not keep an option under its name."""
+
+    def __init__(self, scale: float = 1.0):
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("family", "sentence"),
+    [
+        (Unnormalized(), "sum to 2.0"),
+        (Stray(), "variance of log_prob"),
+        (Leaky(), "embed lets hidden cells through"),
+        (Forgetful(), "does not keep its options"),
+    ],
+)
+def test_broken_likelihoods_are_caught(family, sentence):
+    support = Support(unit=0.5) if type(family) is Unnormalized else Support()
+    with pytest.raises(AssertionError, match=sentence):
+        testing.check_likelihood(family, support)
+
+
+class Wide(Prior):
+    """Draws twice as widely as it says."""
+
+    def bind(self, shapes):
+        self.scale = nn.Parameter(torch.zeros(shapes.latent))
+        return self
+
+    def forward(self, c=None, encoder=None):
+        class Liar(DiagonalNormal):
+            def sample(self, sample_shape=Size()):  # noqa: B008
+                return 2 * super().sample(sample_shape)
+
+        return Liar(torch.zeros_like(self.scale), self.scale, 1)
+
+
+def test_a_prior_with_stray_draws_is_caught():
+    with pytest.raises(AssertionError, match="variance of log_prob"):
+        testing.check_prior(Wide())
+
+
+class Blind(Objective):
+    """Leaves the KL out."""
+
+    def forward(self, trace, log_px, progress):
+        return log_px.detach().mean(0) - trace.kl().mean(0)
+
+
+def test_an_objective_without_a_gradient_is_caught():
+    with pytest.raises(AssertionError, match="no gradient reaches"):
+        testing.check_objective(Blind())
+
+
+def test_a_network_that_mixes_rows_is_caught():
+    class Normalizing(type(build("network", "mlp"))):
+        def build(self, inputs, out):
+            return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+
+    with pytest.raises((AssertionError, ValueError), match=r"influence each other|more than 1 value"):
+        testing.check_network(Normalizing(), [(3,)], (4,))
