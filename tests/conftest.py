@@ -53,7 +53,7 @@ class LinearGaussian:
         scales = torch.linspace(2.0, 0.8, latents)
         return cls(basis * scales, torch.linspace(-1, 1, dims), sigma)
 
-    def sample(self, n: int, seed: int = 1) -> Tensor:
+    def sample(self, n: int, seed: int = 1001) -> Tensor:  # no test seeds its noise with 1001
         generator = torch.Generator().manual_seed(seed)
         z = torch.randn(n, self.weight.shape[1], generator=generator)
         noise = torch.randn(n, len(self.bias), generator=generator)

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -59,6 +61,13 @@ def mistake(capsys):
     return check
 
 
+@pytest.fixture
+def copied(tmp_path, trained) -> Path:
+    for name in ("config.json", "schema.json", "model.safetensors", "checkpoint.safetensors", "metrics.jsonl"):
+        (tmp_path / name).write_bytes((trained / name).read_bytes())
+    return tmp_path
+
+
 # start-up and help
 
 
@@ -108,6 +117,12 @@ def test_examples_in_help_are_valid(line):
         assert all(TrainRequest.parse({key: merged(key, None, value)}) for key, value in choices(given).items())
 
 
+def test_memory_settings_are_taken_by_glibc():
+    code = "from vaekit.cli.memory import keep_large_buffers as keep; import sys; sys.exit(not keep())"
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, check=False)
+    assert (done.returncode == 0) == (platform.libc_ver()[0] == "glibc")
+
+
 def test_version(capsys):
     assert run("--version") == 0
     assert capsys.readouterr().out == f"vaekit {vaekit.__version__}\n"
@@ -154,13 +169,14 @@ def test_dotted_options_with_and_without_a_name():
 
 
 def test_every_option_reaches_the_run(tmp_path):
-    folder = tmp_path / "run"
+    folder, data = tmp_path / "run", tmp_path / "x.npy"
+    np.save(data, load_digits().images[:260].astype(np.uint8))
     line = "--likelihood gaussian --likelihood.noise shared --objective iwae --objective.samples 3 --no-include-test "
     line += "--schedule one-cycle --schedule.rise 0.3 --lr 0.01 --batch-size 200 --held-out 0.2 --clip 5 --seed 3 "
     line += "--weight-decay 0.1 --patience 9 --device cpu --precision fp32 --resize 6 4 --epochs 1 --quiet"
-    assert run("train", "digits", *TINY, *line.split(), "--out", folder) == 0
+    assert run("train", data, *TINY, *line.split(), "--out", folder) == 0
     expected = {
-        "data": "digits", "resize": [6, 4], "latent_dim": 2, "network": {"name": "mlp", "hidden": [32]},
+        "data": str(data), "resize": [6, 4], "latent_dim": 2, "network": {"name": "mlp", "hidden": [32]},
         "likelihood": {"name": "gaussian", "noise": "shared"}, "objective": {"name": "iwae", "samples": 3},
         "schedule": {"name": "one-cycle", "rise": 0.3}, "lr": 0.01, "batch_size": 200, "held_out": 0.2, "clip": 5.0,
         "seed": 3, "weight_decay": 0.1, "patience": 9, "device": "cpu", "precision": "fp32", "epochs": 1,
@@ -192,6 +208,7 @@ def test_training_says_where_the_run_is_and_what_is_next(tmp_path, monkeypatch, 
 def test_only_the_first_process_of_torchrun_speaks(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RANK", "1")
     assert run("train", "digits", *TINY, "--epochs", 1, "--out", tmp_path / "run") == 0
+    assert run("train", "digits", "--epochs", -1) == 2
     assert capsys.readouterr() == ("", "")
 
 
@@ -220,7 +237,21 @@ def weights(folder) -> dict[str, np.ndarray]:
 
 
 def test_interrupted_and_resumed_is_unbroken_to_the_bit(tmp_path):
-    line = ["train", "digits", *TINY, "--epochs", "60", "--device", "cpu", "--precision", "fp32", "--seed", "5"]
+    line = [
+        "train",
+        "digits",
+        *TINY,
+        "--epochs",
+        "25",
+        "--batch-size",
+        "400",
+        "--device",
+        "cpu",
+        "--precision",
+        "fp32",
+        "--seed",
+        "5",
+    ]
     environment = {**ENVIRONMENT, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     broken = subprocess.Popen(
         [sys.executable, "-m", "vaekit", *line, "--out", tmp_path / "broken"],
@@ -235,7 +266,7 @@ def test_interrupted_and_resumed_is_unbroken_to_the_bit(tmp_path):
     assert broken.returncode == 130
     command = f"vaekit train --resume {tmp_path / 'broken'}"
     assert re.fullmatch(rf"vaekit: stopped by SIGINT in epoch \d+; saved; continue with: {command}", rest[-1])
-    assert len(store.read_jsonl(tmp_path / "broken/metrics.jsonl")) < 60
+    assert len(store.read_jsonl(tmp_path / "broken/metrics.jsonl")) < 25
 
     assert run(*line, "--out", tmp_path / "unbroken", "--quiet") == 0
     assert run("train", "--resume", tmp_path / "broken", "--quiet") == 0
@@ -292,7 +323,7 @@ def test_evaluate_prints_a_table(trained, capsys):
     assert run("evaluate", trained, "--samples", 2) == 0
     report = json.loads((trained / "evaluation.json").read_text())
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "180 examples: the held-out examples of digits; 2 importance samples for each"
+    assert lines[0] == "the held-out examples of digits, 180 examples; 2 importance samples for each"
     numbers = {line.split()[0]: line.split()[1] for line in lines[1:]}
     assert float(numbers["elbo"]) == pytest.approx(report["elbo"], abs=1e-3)
     assert numbers["active_units"] == str(report["active_units"])
@@ -344,21 +375,32 @@ def test_data_that_have_changed_are_noticed(tmp_path, mistake):
 # pictures
 
 
+def test_the_kinds_of_pictures_are_known_by_name():
+    from vaekit.cli.pictures import PICTURES
+    from vaekit.cli.plot import Kind
+
+    assert get_args(Kind) == tuple(PICTURES)
+
+
 def test_plot_draws_all_that_make_sense(tmp_path, trained, capsys):
-    assert run("plot", trained, "--out", tmp_path / "p") == 0
+    assert run("plot", trained, "--out", tmp_path / "p", "-n", 3) == 0
     kinds = ["manifold", "clusters", "reconstructions", "samples", "traversals", "interpolation", "curves"]
     paths = [str(tmp_path / f"p/{kind}.png") for kind in kinds]
     assert capsys.readouterr().out.splitlines() == paths
     assert all(min(Image.open(path).size) > 100 for path in paths)
 
 
-def test_plot_of_one_latent_has_no_plane(tmp_path, capsys):
+def test_plot_of_one_latent_has_no_plane(tmp_path, capsys, mistake):
+    from vaekit.cli import pictures
+    from vaekit.recipes import Run
+
     line = ["--network", "mlp", "--network.hidden", "8", "--latent-dim", 1, "--epochs", 1, "--quiet"]
     assert run("train", "digits", *line, "--out", tmp_path / "run") == 0
-    assert run("plot", tmp_path / "run", "--format", "svg") == 0
-    names = [Path(path).name for path in capsys.readouterr().out.splitlines()]
-    assert "manifold.svg" not in names
-    assert {"clusters.svg", "curves.svg"} <= {path.name for path in (tmp_path / "run/figures").iterdir()} == set(names)
+    assert pictures.sensible(Run.load(tmp_path / "run")) == [name for name in pictures.PICTURES if name != "manifold"]
+    assert run("plot", tmp_path / "run", "traversals", "--format", "svg") == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'run/figures/traversals.svg'}\n"
+    assert (tmp_path / "run/figures/traversals.svg").read_text().startswith("<?xml")
+    assert "at least 2 dimensions" in mistake("plot", tmp_path / "run", "manifold")
 
 
 def test_the_plane_of_the_article(trained):
@@ -500,8 +542,14 @@ def test_info_of_a_run(trained, capsys, mistake):
     encoder, decoder = 64 * 32 + 32 + 32 * 4 + 4, 2 * 32 + 32 + 32 * 128 + 128
     assert f"Encoder: {encoder:,} parameters" in text
     assert f"{encoder + decoder:,} parameters in all" in text
-    assert "Last evaluation\n180 examples: the held-out examples of digits" in text
+    assert "Evaluated on the held-out examples of digits, 180 examples" in text
     assert "did you mean 'article'" in mistake("info", "artcle")
+
+
+def test_info_of_a_run_with_damaged_results(copied, capsys):
+    (copied / "evaluation.json").write_text('{"n": []}')
+    assert run("info", copied) == 2
+    assert re.fullmatch(r"vaekit: [^\n]*evaluation.json[^\n]* is damaged[^\n]*\n", capsys.readouterr().err)
 
 
 def test_layers_count_what_the_likelihood_learns():
@@ -634,13 +682,6 @@ HOSTILE = [
     '{"format": 99, "vaekit": "9.0", "request": {}}',
     "[" * 100_000,
 ]
-
-
-@pytest.fixture
-def copied(tmp_path, trained) -> Path:
-    for name in ("config.json", "schema.json", "model.safetensors", "checkpoint.safetensors", "metrics.jsonl"):
-        (tmp_path / name).write_bytes((trained / name).read_bytes())
-    return tmp_path
 
 
 @pytest.mark.parametrize("content", HOSTILE, ids=range(len(HOSTILE)))

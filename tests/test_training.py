@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from vaekit.networks import MLP, Convolutional
 from vaekit.objectives import ELBO, IWAE
 from vaekit.posteriors import DiagonalNormal
 from vaekit.priors import StandardNormal
+from vaekit.recipes import TrainRequest, train
 from vaekit.training import (
     Constant,
     Cosine,
@@ -573,77 +575,66 @@ class TestPenaltiesAndStats:
         assert [stats["count"].item() for stats in received] == [7.0]
 
 
-WORKER = """
-import json, os, signal, sys
-import torch
-torch.set_num_threads(1)
-from vaekit.recipes import TrainRequest, train
-from vaekit.training import Interrupted, Reporter
+REQUEST = {
+    "data": "digits", "network": {"name": "mlp", "hidden": [16]}, "latent_dim": 2, "likelihood": "bernoulli",
+    "epochs": 2, "batch_size": 404, "held_out": 0.1, "precision": "fp32", "clip": 5.0, "device": "cpu",
+}  # fmt: skip
+
 
 class Stop(Reporter):
+    """A signal to this process, early in the second epoch."""
+
     def step(self, training):
         if (training.epoch, training.step) == (1, 2):
             os.kill(os.getpid(), signal.SIGTERM)
 
-request = TrainRequest.parse(json.loads(sys.argv[1]))
-run = train(request, sys.argv[2] + "/whole")
-weights = torch.cat([value.flatten() for value in run.model.state_dict().values()])
-torch.save(weights, f"{sys.argv[2]}/weights-{os.environ.get('RANK', '0')}.pt")
-try:
-    train(request, sys.argv[2] + "/stopped", reporter=Stop())
-except Interrupted as error:
-    print("INTERRUPTED", error, flush=True)
-"""
+
+def train_twice(folder: Path) -> None:
+    """A run to the end and one that a signal stops; what several processes run too."""
+    run = train(TrainRequest.parse(REQUEST), folder / "whole")
+    weights = torch.cat([value.flatten() for value in run.model.state_dict().values()])
+    torch.save(weights, folder / f"weights-{os.environ.get('RANK', '0')}.pt")
+    with pytest.raises(Interrupted):
+        train(TrainRequest.parse(REQUEST), folder / "stopped", reporter=Stop())
 
 
 class TestProcesses:
     """Two processes under torchrun, on the CPU: the result of one, computed by two."""
 
-    REQUEST = {  # noqa: RUF012
-        "data": "digits", "network": {"name": "mlp", "hidden": [16]}, "latent_dim": 2, "likelihood": "bernoulli",
-        "epochs": 2, "batch_size": 404, "held_out": 0.1, "precision": "fp32", "clip": 5.0, "device": "cpu",
-    }  # fmt: skip
-
     @pytest.fixture(scope="class")
     @classmethod
     def folders(cls, tmp_path_factory):
         """Both runs' folders; 1617 examples in batches of 404 leave a last batch of one, for one of the processes."""
-        script = tmp_path_factory.mktemp("ddp") / "worker.py"
-        script.write_text(WORKER)
-        folders = {}
-        torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-        for name, launcher in {"one": [], "two": torchrun}.items():
-            folders[name] = tmp_path_factory.mktemp(name)
-            command = [sys.executable, *launcher, str(script), json.dumps(cls.REQUEST), str(folders[name])]
-            result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-            assert result.returncode == 0, result.stderr[-3000:]
-            folders[name].joinpath("stdout").write_text(result.stdout)
-        return folders
+        one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+        train_twice(one)
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+        result = subprocess.run([*torchrun, __file__, two], capture_output=True, text=True, timeout=120, check=False)
+        assert result.returncode == 0, result.stderr[-3000:]
+        return one, two
 
     def test_weights_agree(self, folders):
-        one, *two = [torch.load(path) for name in folders for path in sorted(folders[name].glob("weights-*.pt"))]
+        one, *two = [torch.load(path) for folder in folders for path in sorted(folder.glob("weights-*.pt"))]
         assert len(two) == 2
         assert torch.equal(*two)
         assert torch.allclose(one, two[0], atol=1e-5)
 
     def test_metrics_agree(self, folders):
-        one, two = (store.read_jsonl(folder / "whole" / "metrics.jsonl") for folder in folders.values())
+        one, two = (store.read_jsonl(folder / "whole" / "metrics.jsonl") for folder in folders)
         assert len(one) == len(two) == 2
         for a, b in zip(one, two, strict=True):
             assert [b[name] for name in NUMBERS] == pytest.approx([a[name] for name in NUMBERS], rel=1e-5)
 
     def test_the_first_process_alone_writes(self, folders):
-        one, two = (sorted(path.name for path in (folder / "whole").iterdir()) for folder in folders.values())
+        one, two = (sorted(path.name for path in (folder / "whole").iterdir()) for folder in folders)
         assert one == two
         assert "model.safetensors" in two
 
     def test_a_signal_to_one_stops_both_after_the_same_step(self, folders):
         positions = []
-        for folder in folders.values():
+        for folder in folders:
             _, metadata = store.read_tensors(folder / "stopped" / "checkpoint.safetensors")
             positions.append(json.loads(metadata["training"]))
         assert [(p["epoch"], p["step"]) for p in positions] == [(1, 2)] * 2
-        assert (folders["two"] / "stdout").read_text().count("INTERRUPTED") == 2
 
 
 def test_objectives_that_are_not_a_number_for_each_row_still_train(digits):
@@ -656,3 +647,7 @@ def test_objectives_that_are_not_a_number_for_each_row_still_train(digits):
     training = make_training(digits, objective=Pooled(), epochs=1)
     training.run()
     assert math.isfinite(training.reporter.rows[0]["loss"])
+
+
+if __name__ == "__main__":
+    train_twice(Path(sys.argv[1]))

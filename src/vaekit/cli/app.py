@@ -6,12 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from cyclopts import App, Group, Parameter
 
 from vaekit import __version__
 
-from .endings import FAILED, ending
+from .endings import FAILED, ending, speaks
 from .sections import draw_section
 from .texts import ABOUT, COMMANDS, EXAMPLES, Text
 
@@ -58,7 +59,8 @@ def run(arguments: Sequence[str]) -> int:
         if os.environ.get("VAEKIT_DEBUG"):
             raise
         sentence, code = ending(error)
-        print(f"vaekit: {sentence}", file=sys.stderr)
+        if code == FAILED or speaks():  # all processes make the same mistakes, but may fail alone
+            print(f"vaekit: {sentence}", file=sys.stderr)
         return code
 
 
@@ -66,5 +68,5 @@ def _register(app: App, name: str, text: Text, position: int) -> None:
     app.command(text.target, name=name, **_about(text), sort_key=position)
 
 
-def _about(text: Text) -> dict[str, str]:
+def _about(text: Text) -> dict[str, Any]:
     return {"usage": f"Usage: {text.usage}", "help": text.help, "help_epilogue": text.examples}

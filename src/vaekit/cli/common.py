@@ -11,6 +11,8 @@ from cyclopts.validators import Number
 from . import show
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from vaekit.recipes import Run
 
 AT_LEAST_ONE = Number(gte=1)
@@ -31,10 +33,10 @@ def load_run(path: str, device: str) -> Run:
     return Run.load(path, device)
 
 
-def status(what: str) -> AbstractContextManager[object]:
-    """While open, a terminal shows what is going on; nothing is shown elsewhere."""
+def status(what: str, *, shown: bool = True) -> AbstractContextManager[Status | None]:
+    """While open, or until its value is stopped, a terminal shows what is going on; nothing is shown elsewhere."""
     console = show.console(stderr=True)
-    return console.status(what) if console.is_terminal else nullcontext()
+    return console.status(what) if shown and console.is_terminal else nullcontext()
 
 
 def note(text: str) -> None:

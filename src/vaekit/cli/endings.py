@@ -6,6 +6,8 @@ a damaged file. 130, 143: stopped by Ctrl-C or SIGTERM. ``VAEKIT_DEBUG=1`` shows
 
 from __future__ import annotations
 
+import os
+
 from cyclopts import CycloptsError
 from cyclopts.exceptions import UnusedCliTokensError
 
@@ -18,6 +20,11 @@ class StoppedError(Exception):
     def __init__(self, sentence: str, code: int):
         super().__init__(sentence)
         self.code = code
+
+
+def speaks() -> bool:
+    """Whether this process is the one that prints: of several that torchrun starts, the first."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def ending(error: BaseException) -> tuple[str, int]:

@@ -75,7 +75,7 @@ def report_title(report: dict[str, Any]) -> str:
     samples = (
         "" if report["log_likelihood"] is None else f"; {show.counted(report['samples'], 'importance sample')} for each"
     )
-    return f"{report['n']:,} examples: {report['data']}{samples}"
+    return f"{report['data']}, {report['n']:,} examples{samples}"
 
 
 def report_table(report: dict[str, Any]) -> Table:

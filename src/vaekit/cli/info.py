@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,8 @@ from . import show
 if TYPE_CHECKING:
     from vaekit.core import LatentModel
     from vaekit.data import Schema
+    from vaekit.recipes import Run
+    from vaekit.store import RunFolder
 
 CHOICES = ("latent_dim", "network", "likelihood", "posterior", "prior", "objective", "beta", "warmup")
 TRAINING = ("epochs", "batch_size", "lr", "schedule", "clip", "weight_decay", "patience", "seed", "precision")
@@ -38,24 +41,32 @@ def info(what: Annotated[str | None, Parameter(help="a run's folder, or the name
 
 
 def _run(out: Console, path: str) -> None:
-    from vaekit import store
     from vaekit.recipes import Run
+    from vaekit.store import RunFolder
+
+    run, folder = Run.load(path), RunFolder(path)
+    out.print(f"Run {folder.path}", style="bold", soft_wrap=True)
+    _choices(out, run.request, run.schema, run.model.shapes.examples)
+    _layers(out, run.model)
+    try:
+        _results(out, run, folder)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"metrics.jsonl or evaluation.json in {folder.path} is damaged: {error}") from error
+
+
+def _results(out: Console, run: Run, folder: RunFolder) -> None:
+    """How the training ended, and what the last evaluation said."""
+    from vaekit.store import read_json
 
     from .evaluate import report_table, report_title
 
-    run = Run.load(path)
-    folder = store.RunFolder(path)
-    out.print(f"Run {folder.path}", style="bold", soft_wrap=True)
-    _choices(out, run.request, run.schema, run.model.shapes.examples)
     if run.history:
         last = run.history[-1]
         numbers = ", ".join(f"{name} {last[name]:.3f}" for name in ("loss", "reconstruction", "kl"))
-        out.print(f"\nTrained for {show.counted(last['epoch'], 'epoch')}: {numbers} nats per example")
-    _layers(out, run.model)
+        out.print(f"\nTrained for {show.counted(last['epoch'], 'epoch')}: {numbers} nats per example", style="bold")
     if folder.evaluation.exists():
-        report = store.read_json(folder.evaluation)
-        out.print("\nLast evaluation", style="bold")
-        out.print(report_title(report))
+        report = read_json(folder.evaluation)
+        out.print(f"\nEvaluated on {report_title(report)}", style="bold")
         out.print(report_table(report))
 
 
@@ -96,10 +107,8 @@ def _layers(out: Console, model: LatentModel) -> None:
     from .layers import model_layers
 
     for part, layers in model_layers(model).items():
-        out.print(
-            f"\n{part.capitalize()}: {show.counted(sum(layer.parameters for layer in layers), 'parameter')}",
-            style="bold",
-        )
+        total = sum(layer.parameters for layer in layers)
+        out.print(f"\n{part.capitalize()}: {show.counted(total, 'parameter')}", style="bold")
         rows = [(layer.name, " × ".join(map(str, layer.shape)), f"{layer.parameters:,}") for layer in layers]
         out.print(show.table(rows, ("layer", "output, before cropping", "parameters"), right=(2,)))
     out.print(f"\n{sum(p.numel() for p in model.parameters()):,} parameters in all", style="bold")
@@ -137,21 +146,15 @@ def _versions(out: Console) -> None:
 def _defaults(out: Console) -> None:
     from vaekit.recipes import complete
 
-    fields = TrainRequest.model_fields
-    fixed = {
-        name: field.default
-        for name, field in fields.items()
+    rows = [
+        (f"--{name.replace('_', '-')}", show.choice(field.default), field.description)
+        for name, field in TrainRequest.model_fields.items()
         if field.default is not None and field.default is not False
-    }
-    out.print(
-        "",
-        show.table(
-            [(f"--{name.replace('_', '-')}", value, fields[name].description) for name, value in fixed.items()],
-            ("option", "default", ""),
-        ),
-    )
-    text = (inspect.getdoc(complete) or "").partition("\n\n")[2].replace("``", "").replace("\n  ", " ")
-    out.print(f"\n[dim]chosen from the data, where left open[/dim]\n{text}")
+    ]
+    out.print("", show.table(rows, ("option", "default", "")))
+    out.print("\nchosen from the data where left open", style="dim")
+    rules = (inspect.getdoc(complete) or "").partition("\n\n")[2].replace("``", "")
+    out.print(re.sub(r"\n(?!- )\s*", " ", rules))
 
 
 def _options(member: type) -> str:

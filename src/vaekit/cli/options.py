@@ -19,12 +19,13 @@ from vaekit.recipes.registry import NOUNS
 from vaekit.recipes.request import TrainRequest, read_config_file
 
 SUFFIX = "__options"  # of the parameter that gathers a noun's dotted options
-GROUPS = {
+OTHER = "Training"  # the section of the help for every field that is in none
+SECTIONS = {
     "Data": ("resize", "include_test", "held_out"),
     "Model (names and options: vaekit info)": ("latent_dim", "network", "likelihood", "posterior", "prior"),
+    OTHER: (),
     "Machine": ("seed", "device", "precision", "compile"),
 }
-OTHER = "Training"
 
 
 def takes_request(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,8 +76,8 @@ def merged(noun: str, before: Any, value: Any) -> Any:
 
 
 def _parameters() -> list[inspect.Parameter]:
-    groups = {title: Group.create_ordered(title) for title in ("Data", *list(GROUPS)[1:2], OTHER, "Machine")}
-    title_of = {field: title for title, fields in GROUPS.items() for field in fields}
+    groups = {title: Group.create_ordered(title) for title in SECTIONS}
+    title_of = {field: title for title, fields in SECTIONS.items() for field in fields}
     parameters = []
     for name, field in TrainRequest.model_fields.items():
         if name == "data":
@@ -92,7 +93,8 @@ def _parameters() -> list[inspect.Parameter]:
             negative=f"--no-{option[2:]}" if is_flag else (),
             show_default=False if is_flag else None,
         )
-        parameters.append(_keyword(name, Annotated[_type(name, field), about], field.default))
+        default = field.default["name"] if isinstance(field.default, dict) else field.default
+        parameters.append(_keyword(name, Annotated[_type(name, field), about], default))
         if name in NOUNS:
             dotted = Parameter(name=option, show=False, group=group, consume_multiple=True)
             parameters.append(_keyword(name + SUFFIX, Annotated[dict[str, list[str]] | None, dotted], None))

@@ -40,7 +40,7 @@ def plot(
     from . import pictures
 
     loaded = load_run(run, device)
-    names = list(dict.fromkeys(kind)) or pictures.sensible(loaded)
+    names = [str(name) for name in dict.fromkeys(kind)] or pictures.sensible(loaded)
     parts = {}
     if any(name in pictures.OF_EXAMPLES for name in names):
         parts = _parts(loaded, data, required=bool(kind or data))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from rich.status import Status
 
 from vaekit.recipes.registry import name_of
 from vaekit.training import Reporter, TensorBoardReporter, Training
@@ -16,11 +17,13 @@ from . import show
 class Opening(Reporter):
     """Says once what is trained, on what and where, before the first step."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, waiting: Status | None = None):
+        self.folder, self.waiting = folder, waiting
 
     def start(self, training: Training) -> None:
-        """Print four lines."""
+        """Print four lines, in place of what was shown while there was nothing to say."""
+        if self.waiting:
+            self.waiting.stop()
         model, device = training.model, training.device
         parameters = sum(p.numel() for p in training.parameters)
         held_out = "none" if training.valid is None else f"{len(training.valid):,}"

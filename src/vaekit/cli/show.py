@@ -13,8 +13,10 @@ PIPE_WIDTH = 140  # columns where there is no terminal that could say
 
 def console(*, stderr: bool = False) -> Console:
     """The terminal, or the pipe or file in its place."""
-    found = Console(stderr=stderr, highlight=False)
-    return found if found.is_terminal else Console(stderr=stderr, highlight=False, width=PIPE_WIDTH)
+    found = Console(stderr=stderr, highlight=False, markup=False)  # names and paths may hold brackets
+    if not found.is_terminal:
+        found.width = PIPE_WIDTH
+    return found
 
 
 def table(

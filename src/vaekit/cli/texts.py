@@ -41,8 +41,8 @@ class Text:
 TRAIN = Text(
     "vaekit train [DATA] [OPTIONS]",
     "Train a model and write a run.",
-    """DATA is a data set by name (see "vaekit data list"), a .npy, .npz or IDX file, or a folder of images. Every
-choice can come from a preset (--preset), from a file (--config) or from the command line; the later ones win.
+    """DATA comes first: a data set by name (see "vaekit data list"), a .npy, .npz or IDX file, or a folder of images.
+Every choice can come from a preset (--preset), from a file (--config) or from the command line; the later ones win.
 What is left open is chosen from the data. Ctrl-C saves and stops; --resume goes on as if nothing had happened.""",
     """Examples
 

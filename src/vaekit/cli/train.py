@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,8 @@ from cyclopts import Parameter
 from vaekit.recipes.request import TrainRequest
 
 from . import show
-from .endings import INTERRUPTED, TERMINATED, StoppedError
+from .common import status
+from .endings import INTERRUPTED, TERMINATED, StoppedError, speaks
 from .options import choices, combined, takes_request
 
 if TYPE_CHECKING:
@@ -43,18 +43,17 @@ def train(
     """Train a new run, or continue one, and say what came of it."""
     from vaekit import recipes
 
-    quiet = quiet or os.environ.get("RANK", "0") != "0"  # under torchrun one process speaks for all
+    quiet = quiet or not speaks()
     if resume is not None:
         others = {"DATA": data, "--preset": preset, "--config": config, "--out": out, "--init": init}
         _check_resume({**others, "--overwrite": overwrite or None})
         folder = Path(resume)
-        with _stoppable(folder):
-            run = recipes.resume(folder, choices(given), reporter=_reporter(folder, tensorboard, quiet))
+        with _reporting(folder, tensorboard, quiet) as reporter:
+            run = recipes.resume(folder, choices(given), reporter=reporter)
     else:
         request, dataset = _request(combined(data, preset, config, given))
         folder = Path(out) if out is not None else _unused(request.data)
-        reporter = _reporter(folder, tensorboard, quiet)
-        with _stoppable(folder):
+        with _reporting(folder, tensorboard, quiet) as reporter:
             run = recipes.train(request, folder, dataset=dataset, init=init, overwrite=overwrite, reporter=reporter)
     if not quiet:
         _summarize(run, folder)
@@ -82,33 +81,28 @@ def _request(options: dict[str, Any]) -> tuple[TrainRequest, Dataset | None]:
 
 def _unused(data: str | None) -> Path:
     """A folder that is not there yet: runs/<data>-<n>."""
-    stem = Path(data or "data").expanduser().resolve().name.split(".")[0]
+    stem = Path(data or "").expanduser().resolve().name.split(".")[0] or "run"
     return next(path for n in count(1) if not (path := Path("runs") / f"{stem}-{n}").exists())
 
 
 @contextmanager
-def _stoppable(folder: Path) -> Iterator[None]:
-    """End with the command that continues the run where a signal stops the training."""
-    from vaekit.training import Interrupted
-
-    try:
-        yield
-    except Interrupted as stopped:
-        code = TERMINATED if "SIGTERM" in str(stopped) else INTERRUPTED
-        command = f"vaekit train --resume {shlex.quote(str(folder))}"
-        raise StoppedError(f"{stopped}; saved; continue with: {command}", code) from stopped
-
-
-def _reporter(folder: Path, tensorboard: bool, quiet: bool) -> Reporter | None:
-    from vaekit.training import default_reporter
+def _reporting(folder: Path, tensorboard: bool, quiet: bool) -> Iterator[Reporter]:
+    """What tells of a training; where a signal stops it, end with the command that continues it."""
+    from vaekit.training import Interrupted, default_reporter
     from vaekit.training.progress import Reporters
 
     from .reporters import Opening, TensorBoard
 
     if tensorboard and find_spec("tensorboard") is None:
         raise ValueError("TensorBoard is not installed: pip install 'vaekit[track]'")
-    chosen = [] if quiet else [Opening(folder), default_reporter()]
-    return Reporters([*chosen, *([TensorBoard(folder / "tensorboard")] if tensorboard else [])])
+    logs = [TensorBoard(folder / "tensorboard")] if tensorboard else []
+    try:
+        with status("getting ready", shown=not quiet) as waiting:
+            yield Reporters([*([] if quiet else [Opening(folder, waiting), default_reporter()]), *logs])
+    except Interrupted as stopped:
+        code = TERMINATED if "SIGTERM" in str(stopped) else INTERRUPTED
+        command = f"vaekit train --resume {shlex.quote(str(folder))}"
+        raise StoppedError(f"{stopped}; saved; continue with: {command}", code) from stopped
 
 
 def _summarize(run: Run, folder: Path) -> None:
@@ -117,15 +111,15 @@ def _summarize(run: Run, folder: Path) -> None:
     if rows:
         last, time = rows[-1], show.duration(sum(row["seconds"] for row in rows))
         early = "" if last["epoch"] == run.request.epochs else f" of {run.request.epochs}, then patience ran out"
-        out.print(f"\n[bold]Trained for {last['epoch']} epochs{early}[/bold], {time}")
+        out.print(f"\nTrained for {show.counted(last['epoch'], 'epoch')}{early}, in {time}", style="bold")
         numbers = {name: last[name] for name in ("loss", "reconstruction", "kl")}
         table = [(name, f"{value:.3f}", "nats per example") for name, value in numbers.items()]
         best = min((row for row in rows if row["val_loss"] is not None), key=lambda row: row["val_loss"], default=None)
         if best is not None:
-            where = f"nats per example, best in epoch {best['epoch']}, whose weights are kept"
+            where = f"nats per example, best in epoch {best['epoch']}, which is kept"
             table.append(("held-out loss", f"{best['val_loss']:.3f}", where))
         out.print(show.table(table, ("", "", ""), right=(1,)))
     name = shlex.quote(str(folder))
-    out.print(f"\nThe run is [bold]{name}[/bold]. What next:\n", soft_wrap=True)
+    out.print(f"\nThe run is {name}. What next:\n", soft_wrap=True)
     for command in (f"evaluate {name}", f"plot {name}", f"sample {name} --out samples.png"):
         out.print(f"  vaekit {command}", soft_wrap=True)

@@ -51,7 +51,8 @@ class Evaluation:
 def evaluate(model: LatentModel, examples: Feed, samples: int = 100, *, seed: int = 0) -> Evaluation:
     """Estimate every number of :class:`Evaluation`, with independent noise for each example."""
     has_density, support = model.likelihood.has_density, model.shapes.support
-    estimate = importance(model, examples, samples if has_density else 1, common=False, seed=seed)
+    samples = samples if has_density else 1
+    estimate = importance(model, examples, samples, common=False, seed=seed)
     log_likelihood = log_likelihood_se = ess = bits = None
     if has_density:
         each = estimate.log_likelihood

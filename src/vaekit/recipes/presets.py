@@ -28,8 +28,12 @@ ARTICLE: dict[str, Any] = {
     "lr": 1e-3,
     "schedule": "constant",
 }
-FAST: dict[str, Any] = {"lr": 5e-3, "schedule": {"name": "one-cycle", "rise": 0.2, "start": 0.1, "final": 0.002}}
-
+FAST: dict[str, Any] = {
+    "batch_size": 64,
+    "lr": 5e-3,
+    "schedule": {"name": "one-cycle", "rise": 0.2, "start": 0.1, "final": 0.002},
+    "warmup": 0.05,
+}
 PRESETS = {
     "article": Preset(
         "the Keras example's convolutional VAE on Fashion-MNIST, as published: 10 epochs of Adam", ARTICLE

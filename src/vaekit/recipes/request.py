@@ -6,20 +6,13 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from . import registry
 
-
-def choice_of(noun: str) -> Any:
-    """The type of a field that names a member of a noun: a name, or a mapping with a name and options."""
-    return Annotated[dict[str, Any], BeforeValidator(lambda value: registry.spell(noun, value))]
-
-
-Likelihood, Posterior, Prior = choice_of("likelihood"), choice_of("posterior"), choice_of("prior")
-Objective, Network, ScheduleChoice = choice_of("objective"), choice_of("network"), choice_of("schedule")
+Choice = dict[str, Any]  # a member of a noun: its name and options; a name alone and an instance are turned into it
 
 
 class TrainRequest(BaseModel):
@@ -32,19 +25,17 @@ class TrainRequest(BaseModel):
     include_test: bool = Field(False, description="train on the published test set too; nothing is then held out of it")
     held_out: float = Field(0.1, ge=0, lt=1, description="share of the examples kept for choosing the best weights")
     latent_dim: int | None = Field(None, ge=1, description="number of latent dimensions")
-    network: Network | None = Field(None, description="network of encoder and decoder")
-    likelihood: Likelihood | None = Field(None, description="distribution of the data given the latents")
-    posterior: Posterior = Field(
-        "diagonal-normal", validate_default=True, description="distribution of the latents given the data"
-    )
-    prior: Prior = Field("standard-normal", validate_default=True, description="distribution of the latents")
-    objective: Objective = Field("elbo", validate_default=True, description="bound that is maximized")
+    network: Choice | None = Field(None, description="network of encoder and decoder")
+    likelihood: Choice | None = Field(None, description="distribution of the data given the latents")
+    posterior: Choice = Field({"name": "diagonal-normal"}, description="distribution of the latents given the data")
+    prior: Choice = Field({"name": "standard-normal"}, description="distribution of the latents")
+    objective: Choice = Field({"name": "elbo"}, description="bound that is maximized")
     beta: float | None = Field(None, ge=0, description="weight of the KL, short for objective.beta")
     warmup: float | None = Field(None, ge=0, le=1, description="share of the steps over which the KL's weight rises")
     epochs: int | None = Field(None, ge=1, description="passes over the training data")
     batch_size: int | None = Field(None, ge=1, description="examples in a step")
     lr: float = Field(2e-3, gt=0, description="learning rate of Adam, the schedule's peak")
-    schedule: ScheduleChoice = Field("one-cycle", validate_default=True, description="course of the learning rate")
+    schedule: Choice = Field({"name": "one-cycle"}, description="course of the learning rate")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay")
     patience: int | None = Field(None, ge=1, description="epochs without a better held-out bound before stopping")
@@ -52,6 +43,11 @@ class TrainRequest(BaseModel):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
     compile: bool = Field(False, description="compile the training step with torch.compile (needs a C++ compiler)")
+
+    @field_validator(*registry.NOUNS, mode="before")
+    @classmethod
+    def _spell(cls, value: Any, info: ValidationInfo) -> Any:
+        return None if value is None else registry.spell(str(info.field_name), value)
 
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> Self:

@@ -102,17 +102,17 @@ def train(
     dataset = dataset or load_run_data(request)
     x, y = training_items(request, dataset)
     schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
-    with workers(request.device) as me:
-        kept, held = split(len(x), request.held_out, y=y, seed=request.seed)
-        request = complete(request, schema, len(kept))
-        model = build_model(request, schema, len(kept))
-        if init is not None:
-            load_weights(model, RunFolder.open(init).model)
-        training, keeper = _prepare(Run(request, schema, model), x, kept, held, me, reporter)
-        if out is not None and me.is_first:
-            keeper.folder = RunFolder.create(out, overwrite=overwrite)
-            write_choices(keeper.folder, request, schema, len(kept))
-        return _finish(training, keeper)
+    me = workers(request.device)
+    kept, held = split(len(x), request.held_out, y=y, seed=request.seed)
+    request = complete(request, schema, len(kept))
+    model = build_model(request, schema, len(kept))
+    if init is not None:
+        load_weights(model, RunFolder.open(init).model)
+    training, keeper = _prepare(Run(request, schema, model), x, kept, held, me, reporter)
+    if out is not None and me.is_first:
+        keeper.folder = RunFolder.create(out, overwrite=overwrite)
+        write_choices(keeper.folder, request, schema, len(kept))
+    return _finish(training, keeper)
 
 
 def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, reporter: Reporter | None = None) -> Run:
@@ -133,22 +133,21 @@ def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, report
     if not folder.checkpoint.exists():
         raise ValueError(f"{folder.path} holds no checkpoint to resume from; train with --overwrite to start again")
     x, y = training_items(request, load_run_data(request))
-    with workers(request.device) as me:
-        kept, held = split(len(x), request.held_out, y=y, seed=request.seed)
-        if len(kept) != examples:
-            raise ValueError(
-                f"the data of {folder.path} have changed: it was trained on {examples} examples, "
-                f"now there are {len(kept)}"
-            )
-        tensors, metadata = store.read_tensors(folder.checkpoint)
-        weights = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
-        model = _rebuild(request, schema, examples, folder.checkpoint, weights)
-        training, keeper = _prepare(Run(request, schema, model), x, kept, held, me, reporter)
-        load_state(training, tensors, metadata)
-        if me.is_first:
-            keeper.resume(folder, training.epoch)
-            write_choices(folder, request, schema, examples)
-        return _finish(training, keeper)
+    me = workers(request.device)
+    kept, held = split(len(x), request.held_out, y=y, seed=request.seed)
+    if len(kept) != examples:
+        raise ValueError(
+            f"the data of {folder.path} have changed: it was trained on {examples} examples, now there are {len(kept)}"
+        )
+    tensors, metadata = store.read_tensors(folder.checkpoint)
+    weights = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
+    model = _rebuild(request, schema, examples, folder.checkpoint, weights)
+    training, keeper = _prepare(Run(request, schema, model), x, kept, held, me, reporter)
+    load_state(training, tensors, metadata)
+    if me.is_first:
+        keeper.resume(folder, training.epoch)
+        write_choices(folder, request, schema, examples)
+    return _finish(training, keeper)
 
 
 def _prepare(
@@ -269,10 +268,11 @@ def _rebuild(
     """The model of a stored request; it takes no memory before its shapes are known to be the stored weights'."""
     try:
         with torch.device("meta"):
-            _check_same(build_model(request, schema, examples), weights, path)
-    except (TypeError, RuntimeError, OverflowError) as error:
+            outline = build_model(request, schema, examples)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"{path.parent} cannot be loaded: its config.json describes no model: {reason}") from error
+    _check_same(outline, weights, path)
     return build_model(request, schema, examples)
 
 

@@ -1,8 +1,7 @@
 """Several processes on one model, started by ``torchrun``: the data order and noise of one process, shared out."""
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -35,19 +34,19 @@ class Workers:
             dist.barrier()
 
 
-@contextmanager
-def workers(device: str = "auto") -> Iterator[Workers]:
-    """Join the group that ``torchrun`` describes in the environment, if any; leave it at the end."""
+def workers(device: str = "auto") -> Workers:
+    """This process in the group that ``torchrun`` describes in the environment, if any.
+
+    The group is joined at the first call and left when the program ends, since it cannot be joined a second time.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
-        yield Workers()
-        return
+        return Workers()
     uses_cuda = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     me = Workers(int(os.environ["RANK"]), world, int(os.environ.get("LOCAL_RANK", "0")))
     if uses_cuda:
         torch.cuda.set_device(me.local_rank)
-    dist.init_process_group("nccl" if uses_cuda else "gloo")
-    try:
-        yield me
-    finally:
-        dist.destroy_process_group()
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if uses_cuda else "gloo")
+        atexit.register(dist.destroy_process_group)
+    return me

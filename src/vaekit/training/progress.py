@@ -90,7 +90,7 @@ class PlainReporter(Reporter):
 
 
 class RichReporter(Reporter):
-    """A bar with epoch, total, reconstruction, KL, speed and time left, for terminals; finished epochs stay above it."""
+    """A bar with epoch, total, reconstruction, KL, speed and time left, for terminals; finished epochs stay above."""
 
     def __init__(self, console: Any = None):
         from rich.console import Console
