@@ -1,6 +1,6 @@
 """vaekit's side of the comparisons, one process a measurement.
 
-    python -m benchmarks.ours steps [--precision bf16]  # median step time of preset article, peak memory
+    python -m benchmarks.ours steps [--precision bf16] [--preset article]  # median step time, peak memory
     python -m benchmarks.ours judge RUN     # a run's loss on the 10,000 test images, with the peers' noise
     python -m benchmarks.ours ceilings      # this machine's matrix product and copy rates, and the roofline
 
@@ -21,7 +21,7 @@ from vaekit.cli.memory import keep_freed_memory
 BATCH = 128
 
 
-def steps(count: int, precision: str) -> dict[str, object]:
+def steps(count: int, precision: str, preset_name: str) -> dict[str, object]:
     """Step times of the real loop on all 70,000 images."""
     import numpy as np
 
@@ -40,7 +40,7 @@ def steps(count: int, precision: str) -> dict[str, object]:
             if len(self.times) > count:
                 raise Stop
 
-    request = TrainRequest.parse({**preset("article"), "precision": precision, "device": "cpu"})
+    request = TrainRequest.parse({**preset(preset_name), "precision": precision, "device": "cpu"})
     x, _ = training_items(request, load_dataset("fashion-mnist"))
     schema = Schema.infer(x)
     model = build_model(request, schema, len(x))
@@ -133,13 +133,14 @@ def main() -> None:
     parser.add_argument("what", choices=["steps", "judge", "ceilings"])
     parser.add_argument("run", nargs="?")
     parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--preset", default="article")
     parser.add_argument("--count", type=int, default=40)
     args = parser.parse_args()
     keep_freed_memory()
     if args.what == "judge":
         result = judge(args.run or sys.exit("judge needs the folder of a run"))
     else:
-        result = steps(args.count, args.precision) if args.what == "steps" else ceilings(args.precision)
+        result = steps(args.count, args.precision, args.preset) if args.what == "steps" else ceilings(args.precision)
     print(json.dumps(result))
 
 

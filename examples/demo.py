@@ -13,7 +13,7 @@ from pathlib import Path
 
 RUN = Path("runs/demo")
 SECONDS = 130  # for training
-EPOCHS, STEPS_PER_EPOCH = 10, 547  # of preset article-fast
+EPOCHS, IMAGES = 10, 70_000  # of preset article-fast
 
 
 def vaekit(*arguments: str, quiet: bool = False) -> int:
@@ -40,10 +40,11 @@ def affordable_epochs() -> int:
             times.append(time.perf_counter())
 
     request = TrainRequest.parse({**preset("article-fast"), "epochs": 1})
-    images = np.random.default_rng(0).integers(0, 256, (10 * 128, 28, 28), dtype=np.uint8)
+    batch = request.batch_size or 128
+    images = np.random.default_rng(0).integers(0, 256, (12 * batch, 28, 28), dtype=np.uint8)
     train(request, dataset=Dataset("noise", images), reporter=Clock())
-    step = float(np.median(np.diff(times)[2:]))
-    return max(1, min(EPOCHS, int(SECONDS / (STEPS_PER_EPOCH * step))))
+    epoch = IMAGES / batch * float(np.median(np.diff(times)[2:]))
+    return max(1, min(EPOCHS, int(SECONDS / epoch)))
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ import vaekit
 ROOT = Path(vaekit.__file__).parent
 CHAIN = ("distributions", "core", "likelihoods", "posteriors", "priors", "models", "objectives", "training", "tasks",
          "evaluation", "recipes", "estimators", "server", "cli", "testing")  # fmt: skip
-LEAVES = ("networks", "data", "store", "plots")
+LEAVES = ("networks", "noise", "data", "store", "plots")
 LEAF_USERS = {"plots": {"estimators", "cli"}}  # the pictures are drawn by the faces alone
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__"))
 
@@ -106,7 +106,8 @@ def state():
         "random's generator": repr(random.getstate()), "validation": Distribution._validate_args,
         "environment": dict(os.environ), "signals": repr(signal.getsignal(signal.SIGINT)),
         "warnings": len(warnings.filters), "gradients": torch.is_grad_enabled(),
-        "determinism": torch.are_deterministic_algorithms_enabled(), "backend": str(dict.__getitem__(matplotlib.rcParams, "backend")),
+        "determinism": torch.are_deterministic_algorithms_enabled(),
+        "backend": str(dict.__getitem__(matplotlib.rcParams, "backend")),
     }
 
 before = state()

@@ -12,21 +12,19 @@ from torch.distributions import Bernoulli, Laplace, Normal, kl_divergence
 
 from vaekit.core import (
     Batch,
-    CommonNoise,
     Conditional,
     Latent,
-    Noise,
     Shapes,
     Support,
     apply,
     draw_prior,
-    isolated_rng,
     masked_log_prob,
     terms,
 )
 from vaekit.distributions import Dequantized, DiagonalNormal, DiscretizedLogistic
 from vaekit.likelihoods import Gaussian
 from vaekit.networks import MLP
+from vaekit.noise import CommonNoise, Noise, isolated_rng
 from vaekit.posteriors import DiagonalNormal as DiagonalNormalPosterior
 from vaekit.priors import StandardNormal
 
@@ -265,7 +263,7 @@ class TestMaskedLogProb:
 
 class TestApply:
     network = MLP([5]).build([Size([3]), Size([2, 2])], Size([2, 4]))
-    a, b = torch.randn(6, 3), torch.randn(6, 2, 2)
+    a, b = normals(6, 3).float(), normals(6, 2, 2).float()
 
     def test_equals_a_loop(self):
         a = torch.randn(4, 6, 3)
@@ -303,7 +301,7 @@ def test_densities_are_float32_whatever_the_network_runs_in():
 
 
 class TestLatent:
-    q = DiagonalNormalPosterior().bind(Shapes(Size([9]), latent=Size([2])))(torch.randn(3, 2, 2))
+    q = DiagonalNormalPosterior().bind(Shapes(Size([9]), latent=Size([2])))(normals(3, 2, 2).float())
 
     def test_densities_are_computed_once_and_when_asked(self):
         p = StandardNormal().bind(Shapes(Size([9]), latent=Size([2])))()

@@ -8,11 +8,12 @@ import torch
 from torch import Size
 from torch.distributions import Distribution
 
-from vaekit.core import Conditional, Family, Shapes, Support, isolated_rng
+from vaekit.core import Conditional, Family, Shapes, Support
 from vaekit.evaluation import evaluate, ssim
 from vaekit.likelihoods import Bernoulli, DiscretizedLogistic
 from vaekit.models import OneLayerVAE
 from vaekit.networks import MLP
+from vaekit.noise import isolated_rng
 from vaekit.posteriors import DiagonalNormal
 from vaekit.priors import StandardNormal
 from vaekit.tasks import reconstruct

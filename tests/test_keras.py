@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from vaekit.core import Batch, Noise, terms
+from vaekit.core import Batch, terms
 from vaekit.data import Schema
 from vaekit.networks import convolutional
+from vaekit.noise import Noise
 from vaekit.objectives import ELBO
 from vaekit.recipes import TrainRequest, build_model, complete, preset
 from vaekit.training import Step

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Size, nn
 
-from vaekit.core import isolated_rng
 from vaekit.networks import MLP, Convolutional, convolutional, strided
+from vaekit.noise import isolated_rng
 
 SIZES = [(28, 28), (27, 27), (7, 5), (1, 1), (33, 31), (2, 3)]
 CASES = [
@@ -127,9 +127,9 @@ def test_bfloat16_autocast_is_close(network):
             half = body(x)
             gradients = torch.autograd.grad(half.float().square().sum(), list(body.parameters()))
         assert (half.float() - exact).norm() < 0.02 * exact.norm()
-        for gradient, expected in zip(gradients, reference, strict=True):
-            assert gradient.dtype == torch.float32
-            assert (gradient - expected).norm() < 0.06 * expected.norm() + 1e-3
+        assert all(gradient.dtype == torch.float32 for gradient in gradients)
+        ours, theirs = (torch.cat([value.flatten() for value in values]) for values in (gradients, reference))
+        assert (ours - theirs).norm() < 0.05 * theirs.norm()
 
 
 def test_context_joins_encoders_and_decoders():

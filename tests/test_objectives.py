@@ -7,7 +7,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from vaekit.core import Batch, Noise, isolated_rng, terms
+from vaekit.core import Batch, terms
+from vaekit.noise import Noise, isolated_rng
 from vaekit.objectives import ELBO, IWAE
 from vaekit.training import Feed, Settings, Training
 

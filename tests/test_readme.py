@@ -19,7 +19,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture
 def small_published_data(monkeypatch):
-    """The published data sets stand-ins of their shape, so that the preset's commands end in seconds and need no network."""
+    """Stand-ins of the published data's shape, so that the preset's commands end in seconds and need no network."""
     from vaekit.data import sources
     from vaekit.recipes.presets import PRESETS
 

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from scipy.special import logsumexp
 
-from vaekit.core import CommonNoise
+from vaekit.noise import CommonNoise
 from vaekit.tasks import (
     decode,
     encode,

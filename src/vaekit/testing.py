@@ -19,25 +19,23 @@ from torch.distributions import Distribution
 
 from vaekit.core import (
     Batch,
-    CommonNoise,
     Conditional,
     Family,
     Latent,
     LatentModel,
-    Noise,
     Objective,
     Posterior,
     Prior,
     Shapes,
     Support,
     draw_prior,
-    isolated_rng,
     masked_log_prob,
     terms,
 )
 from vaekit.likelihoods import Gaussian
 from vaekit.models import OneLayerVAE
 from vaekit.networks import MLP, Network
+from vaekit.noise import CommonNoise, Noise, isolated_rng
 from vaekit.objectives import ELBO
 from vaekit.posteriors import DiagonalNormal
 from vaekit.priors import StandardNormal

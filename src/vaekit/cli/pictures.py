@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from vaekit import plots, tasks
-from vaekit.core import isolated_rng
 from vaekit.data import Schema
+from vaekit.noise import isolated_rng
 from vaekit.recipes import Examples, Run
 from vaekit.tasks.chunks import batches, inference
 

@@ -8,8 +8,7 @@ import torch
 from rich.status import Status
 
 from vaekit.recipes.registry import name_of
-from vaekit.training import Reporter, TensorBoardReporter, Training
-from vaekit.training.progress import Row
+from vaekit.training import Reporter, Training
 
 from . import show
 
@@ -36,25 +35,3 @@ class Opening(Reporter):
             "run": self.folder,
         }
         show.console(stderr=True).print(show.table(rows.items(), ("", "")), "")
-
-
-class TensorBoard(Reporter):
-    """Writes logs from the first step on; the run's folder must not be touched before the run is made."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.inner: Reporter | None = None
-
-    def start(self, training: Training) -> None:
-        """Open the log."""
-        self.inner = TensorBoardReporter(str(self.folder))
-
-    def epoch(self, training: Training, row: Row) -> None:
-        """Write the row."""
-        if self.inner:
-            self.inner.epoch(training, row)
-
-    def close(self) -> None:
-        """Flush."""
-        if self.inner:
-            self.inner.close()

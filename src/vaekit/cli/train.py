@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from signal import SIGTERM
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -88,19 +88,17 @@ def _unused(data: str | None) -> Path:
 @contextmanager
 def _reporting(folder: Path, tensorboard: bool, quiet: bool) -> Iterator[Reporter]:
     """What tells of a training; where a signal stops it, end with the command that continues it."""
-    from vaekit.training import Interrupted, default_reporter
+    from vaekit.training import Interrupted, TensorBoardReporter, default_reporter
     from vaekit.training.progress import Reporters
 
-    from .reporters import Opening, TensorBoard
+    from .reporters import Opening
 
-    if tensorboard and find_spec("tensorboard") is None:
-        raise ValueError("TensorBoard is not installed: pip install 'vaekit[track]'")
-    logs = [TensorBoard(folder / "tensorboard")] if tensorboard else []
+    logs = [TensorBoardReporter(str(folder / "tensorboard"))] if tensorboard else []
     try:
         with status("getting ready", shown=not quiet) as waiting:
             yield Reporters([*([] if quiet else [Opening(folder, waiting), default_reporter()]), *logs])
     except Interrupted as stopped:
-        code = TERMINATED if "SIGTERM" in str(stopped) else INTERRUPTED
+        code = TERMINATED if stopped.signal == SIGTERM else INTERRUPTED
         command = f"vaekit train --resume {shlex.quote(str(folder))}"
         raise StoppedError(f"{stopped}; saved; continue with: {command}", code) from stopped
 

@@ -6,8 +6,9 @@ import torch
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution, Normal
 
-from vaekit.core import Family, Noise, Shapes
+from vaekit.core import Family, Shapes
 from vaekit.distributions import Dequantized
+from vaekit.noise import Noise
 
 
 class Gaussian(Family):

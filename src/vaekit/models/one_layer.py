@@ -6,7 +6,18 @@ from typing import Self
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
-from vaekit.core import Batch, Conditional, Family, Latent, LatentModel, Noise, Prior, Shapes, Trace, draw_prior
+from vaekit.core import (
+    Batch,
+    Conditional,
+    Family,
+    Latent,
+    LatentModel,
+    Prior,
+    Shapes,
+    Trace,
+    draw_prior,
+)
+from vaekit.noise import Noise
 
 
 class OneLayerVAE(LatentModel):

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .build import build_model, build_objective, build_settings, support_of
+    from .assemble import build_model, build_objective, build_settings, support_of
     from .defaults import complete
     from .examples import Examples, choose_examples, parts_of, plan
     from .presets import PRESETS, preset
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _WHERE = {
-    "build": ("build_model", "build_objective", "build_settings", "support_of"),
+    "assemble": ("build_model", "build_objective", "build_settings", "support_of"),
     "defaults": ("complete",),
     "examples": ("Examples", "choose_examples", "parts_of", "plan"),
     "presets": ("PRESETS", "preset"),
@@ -52,8 +52,7 @@ def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'vaekit.recipes' has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    # an imported submodule takes its name in the package: "build" is to stay the function
-    globals().update({name: value, "build": import_module(f"{__name__}.registry").build})
+    globals()[name] = value
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,4 +51,4 @@ def preset(name: str) -> dict[str, Any]:
     """The options of a preset. Raises ValueError for an unknown name."""
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
-    return dict(PRESETS[name].options)
+    return copy.deepcopy(PRESETS[name].options)

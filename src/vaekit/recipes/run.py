@@ -27,7 +27,7 @@ from vaekit.training import (
 )
 from vaekit.training.progress import Reporters, Row
 
-from .build import build_model, build_objective, build_settings
+from .assemble import build_model, build_objective, build_settings
 from .card import write_card
 from .defaults import complete
 from .request import TrainRequest

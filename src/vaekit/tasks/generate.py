@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Size, Tensor
 
-from vaekit.core import LatentModel, isolated_rng
+from vaekit.core import LatentModel
+from vaekit.noise import isolated_rng
 
 from .chunks import ROWS, device_of, inference
 

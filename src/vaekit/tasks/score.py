@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaekit.core import Batch, CommonNoise, LatentModel, Noise, isolated_rng, terms
+from vaekit.core import Batch, LatentModel, terms
+from vaekit.noise import CommonNoise, Noise, isolated_rng
 from vaekit.training.feed import Feed
 
 from .chunks import as_feed, batches, inference

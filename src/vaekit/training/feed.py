@@ -45,12 +45,10 @@ class Feed:
 
     def batch(self, index: Tensor | slice) -> Batch:
         """Examples in model units, float32."""
-        x = self.x[index].float()
-        if self.offset:
-            x = x - self.offset
-        if self.scale != 1:
-            x = x / self.scale
-        return Batch(x, None if self.c is None else self.c[index])
+        x = self.x[index]
+        x = x - self.offset if self.offset else x
+        x = x / self.scale if self.scale != 1 else x
+        return Batch(x.float(), None if self.c is None else self.c[index])
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """All examples in order, ``size`` at a time."""

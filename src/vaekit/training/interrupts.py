@@ -9,10 +9,14 @@ from typing import Any
 class Interrupted(KeyboardInterrupt):
     """Training was stopped by a signal, after everything was saved.
 
-    ``run`` is what there was by then, with the best weights so far; None if no epoch was done.
+    ``signal`` is the one received, None in a process that stops because another was asked to. ``run`` is what there was
+    by then, with the best weights so far; None if no epoch was done.
     """
 
-    run: Any = None
+    def __init__(self, sentence: str, signal: signal.Signals | None = None):
+        super().__init__(sentence)
+        self.signal = signal
+        self.run: Any = None
 
 
 class Interrupts:

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vaekit.core import LatentModel, Noise, Objective, isolated_rng, terms
+from vaekit.core import LatentModel, Objective, terms
+from vaekit.noise import Noise, isolated_rng
 
 from .device import Precision
 from .distributed import Workers
@@ -139,7 +140,8 @@ class Training:
         """Minus the mean evidence bound on the held-out examples, in nats; the noise is the same at every call."""
         if self.valid is None:
             raise ValueError("there are no held-out examples")
-        total = torch.zeros((), dtype=self.dtype, device=self.device)
+        total, was_training = torch.zeros((), dtype=self.dtype, device=self.device), self.model.training
+        self.model.eval()
         with torch.no_grad(), isolated_rng(0):
             for i, start in enumerate(range(0, len(self.valid), VALIDATION_CHUNK)):
                 rows = min(VALIDATION_CHUNK, len(self.valid) - start)
@@ -149,6 +151,7 @@ class Training:
                     batch = self.valid.batch(slice(start + first, start + last))
                     trace, log_px = terms(self.model, batch, 1, Noise(first, rows))
                 total += (log_px - trace.kl()).to(self.dtype).sum()
+        self.model.train(was_training)
         return -(self.workers.add(total) / len(self.valid)).item()
 
     def state(self) -> dict[str, Any]:
@@ -202,8 +205,9 @@ class Training:
         asked = torch.tensor(float(self.interrupts.asked is not None), device=self.device)
         if self.workers.add(asked) > 0:  # whoever was asked, all stop at the same step
             self.checkpoint(self)
-            name = self.interrupts.asked.name if self.interrupts.asked else "another process"
-            raise Interrupted(f"stopped by {name} in epoch {self.epoch + 1}")
+            signal = self.interrupts.asked
+            by = signal.name if signal else "another process"
+            raise Interrupted(f"stopped by {by} in epoch {self.epoch + 1}", signal)
 
     def _step(self, index: Tensor) -> None:
         settings, position = self.settings, self.epoch * self.steps_per_epoch + self.step

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -144,14 +145,19 @@ class RichReporter(Reporter):
 
 
 class TensorBoardReporter(Reporter):
-    """Scalars for TensorBoard; needs the ``track`` extra."""
+    """Scalars for TensorBoard in a folder made when training starts; needs the ``track`` extra."""
 
     def __init__(self, folder: str):
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise ValueError("TensorBoard is not installed: pip install 'vaekit[track]'") from error
-        self.writer = SummaryWriter(folder)
+        if find_spec("tensorboard") is None:
+            raise ValueError("TensorBoard is not installed: pip install 'vaekit[track]'")
+        self.folder = folder
+        self.writer: Any = None
+
+    def start(self, training: Training) -> None:
+        """Open the log."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(self.folder)
 
     def epoch(self, training: Training, row: Row) -> None:
         """Write every number of the row."""
@@ -161,7 +167,8 @@ class TensorBoardReporter(Reporter):
 
     def close(self) -> None:
         """Flush."""
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()
 
 
 def default_reporter() -> Reporter:

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from vaekit.core import Batch, LatentModel, Noise, Objective, terms
+from vaekit.core import Batch, LatentModel, Objective, terms
+from vaekit.noise import Noise
 
 
 class Step(nn.Module):

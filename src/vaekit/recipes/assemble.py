@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Size
 
-from vaekit.core import Conditional, LatentModel, Objective, Shapes, Support, isolated_rng
+from vaekit.core import Conditional, LatentModel, Objective, Shapes, Support
 from vaekit.data import Schema
 from vaekit.models import OneLayerVAE
+from vaekit.noise import isolated_rng
 from vaekit.training import Settings
 
 from .registry import build, options
