@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,8 @@ class Convolutional(Network):
         )
 
 
-def _halved(height: int, width: int, times: int) -> list[tuple[int, int]]:
+def _halved(size: Sequence[int], times: int) -> list[tuple[int, int]]:
+    height, width = size
     sizes = [(height, width)]
     for _ in range(times):
         height, width = (height + 1) // 2, (width + 1) // 2
@@ -65,12 +67,12 @@ class _Encoder(nn.Module):
         super().__init__()
         self.is_image = [len(size) == 3 for size in inputs]
         images = [size for size in inputs if len(size) == 3]
-        height, width = images[0][1:]
         if any(size[1:] != images[0][1:] for size in images):
             raise ValueError(f"all images must have one size, got {[tuple(size[1:]) for size in images]}")
-        self.sizes, self.out = _halved(height, width, len(channels)), out
+        self.sizes, self.out = _halved(images[0][1:], len(channels)), out
         widths = [sum(size[0] for size in images), *channels]
-        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2) for a, b in pairwise(widths))
+        layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2) for a, b in pairwise(widths))
+        self.convolutions = cast("list[nn.Conv2d]", layers)
         features = channels[-1] * self.sizes[-1][0] * self.sizes[-1][1]
         features += count([size for size in inputs if len(size) != 3])
         self.dense = nn.Linear(features, dense) if dense else None
@@ -93,19 +95,20 @@ class _Encoder(nn.Module):
         x = x.permute(2, 3, 0, 1)
         for layer, (height, width) in zip(self.convolutions, self.sizes[:-1], strict=True):
             x = F.pad(x, (0, 0, 0, 0, width % 2, 0, height % 2, 0))
-            x = strided.downsample(strided.to_blocks(x), layer.weight, layer.bias)  # pyright: ignore[reportArgumentType]
+            x = strided.downsample(strided.to_blocks(x), layer.weight, layer.bias)
         return x.permute(2, 0, 1, 3).flatten(1)
 
 
 class _Decoder(nn.Module):
     def __init__(self, inputs: Sequence[Size], out: Size, channels: list[int]):
         super().__init__()
-        self.out, self.sizes = out, _halved(*out[-2:], len(channels))[::-1]
+        self.out, self.sizes = out, _halved(out[-2:], len(channels))[::-1]
         self.start = channels[0]
         height, width = self.sizes[0]
         self.dense = nn.Linear(count(inputs), height * width * self.start)
         widths = [self.start, *reversed(channels)]
-        self.transposed = nn.ModuleList(nn.ConvTranspose2d(a, b, 3, stride=2) for a, b in pairwise(widths))
+        layers = nn.ModuleList(nn.ConvTranspose2d(a, b, 3, stride=2) for a, b in pairwise(widths))
+        self.transposed = cast("list[nn.ConvTranspose2d]", layers)
         self.head = nn.ConvTranspose2d(widths[-1], count([out[:-2]]), 3, padding=1)
         glorot(self)
 
@@ -124,8 +127,8 @@ class _Decoder(nn.Module):
         x = h.permute(1, 2, 0, 3).contiguous()
         *layers, last = self.transposed
         for layer, (height, width) in zip(layers, self.sizes[1:-1], strict=True):
-            blocks = strided.upsample(x, layer.weight, layer.bias)  # pyright: ignore[reportArgumentType]
-            x = strided.from_blocks(blocks, layer.out_channels)[:height, :width].contiguous()  # pyright: ignore
-        blocks = strided.upsample(x, last.weight, last.bias)  # pyright: ignore[reportArgumentType]
-        x = strided.convolve_blocks(blocks, self.sizes[-1], self.head.weight, self.head.bias)  # pyright: ignore
+            blocks = strided.upsample(x, layer.weight, layer.bias)
+            x = strided.from_blocks(blocks, layer.out_channels)[:height, :width].contiguous()
+        blocks = strided.upsample(x, last.weight, last.bias)
+        x = strided.convolve_blocks(blocks, self.sizes[-1], self.head.weight, self.head.bias)
         return x.permute(2, 3, 0, 1)

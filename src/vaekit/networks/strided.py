@@ -38,13 +38,17 @@ def from_blocks(blocks: Tensor, channels: int) -> Tensor:
     return torch.stack(rows, 1).reshape(2 * h, 2 * w, batch, channels)
 
 
-def downsample(blocks: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """ReLU of the convolution: blocks (h, w, B, 4C) ↦ (h, w, B, N); weight (N, C, 3, 3), bias (N,)."""
+def downsample(blocks: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """ReLU of the convolution: blocks (h, w, B, 4C) ↦ (h, w, B, N); weight (N, C, 3, 3), bias (N,) or None."""
+    bias = weight.new_zeros(weight.shape[0]) if bias is None else bias
     return _Downsample.apply(*_cast(blocks, bias, *_taps(weight.permute(2, 3, 1, 0), 0)))
 
 
-def upsample(image: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """ReLU of the transposed convolution: (h, w, B, C) ↦ blocks (h, w, B, 4N); weight (C, N, 3, 3), bias (N,)."""
+def upsample(image: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """ReLU of the transposed convolution: (h, w, B, C) ↦ blocks (h, w, B, 4N); weight (C, N, 3, 3), bias (N,) or
+    None.
+    """
+    bias = weight.new_zeros(weight.shape[1]) if bias is None else bias
     return _Upsample.apply(*_cast(image, bias, *_taps(weight.permute(2, 3, 0, 1), 1)))
 
 
@@ -135,11 +139,11 @@ class _Upsample(torch.autograd.Function):
         return d_image, grad.sum((0, 1, 2)).view(4, -1).sum(0), *d_taps
 
 
-def convolve_blocks(blocks: Tensor, size: tuple[int, int], weight: Tensor, bias: Tensor) -> Tensor:
+def convolve_blocks(blocks: Tensor, size: tuple[int, int], weight: Tensor, bias: Tensor | None) -> Tensor:
     """A 3×3 transposed convolution of stride 1 from blocks, cropped to ``size`` pixels, to (*size, B, N), for few N.
 
     The nine products with each pixel come first, over the blocks; only their N channels are then put back in the order
-    of an image, shifted and added. Weight (C, N, 3, 3), bias (N,).
+    of an image, shifted and added. Weight (C, N, 3, 3), bias (N,) or None.
     """
     (height, width), channels = size, len(weight)
     h, w, batch, _ = blocks.shape
@@ -148,7 +152,7 @@ def convolve_blocks(blocks: Tensor, size: tuple[int, int], weight: Tensor, bias:
     products = products.to(torch.promote_types(products.dtype, torch.float32))  # few numbers, to be added precisely
     image = from_blocks(products, taps.shape[1])[:height, :width].unflatten(-1, (9, -1)).movedim(3, 0)
     image = F.pad(image, (0, 0, 0, 0, 1, 1, 1, 1))
-    out = bias
+    out = weight.new_zeros(weight.shape[1]) if bias is None else bias
     for tap in range(9):
         row, column = 2 - tap // 3, 2 - tap % 3
         out = out + image[tap, row : row + height, column : column + width]
