@@ -145,13 +145,14 @@ def convolve_blocks(blocks: Tensor, size: tuple[int, int], weight: Tensor, bias:
     The nine products with each pixel come first, over the blocks; only their N channels are then put back in the order
     of an image, shifted and added. Weight (C, N, 3, 3), bias (N,) or None.
     """
-    (height, width), channels = size, len(weight)
-    h, w, batch, _ = blocks.shape
+    (height, width), (h, w, batch, _) = size, blocks.shape
     taps = weight.permute(0, 2, 3, 1).flatten(1)  # (C, 9N)
-    products = (blocks.reshape(-1, channels) @ taps.to(blocks.dtype)).view(h, w, batch, -1)
+    columns = taps.shape[1]
+    taps = F.pad(taps, (0, -columns % 16))  # products with a ragged number of columns are several times slower
+    products = blocks.reshape(-1, len(weight)) @ taps.to(blocks.dtype)
     products = products.to(torch.promote_types(products.dtype, torch.float32))  # few numbers, to be added precisely
-    image = from_blocks(products, taps.shape[1])[:height, :width].unflatten(-1, (9, -1)).movedim(3, 0)
-    image = F.pad(image, (0, 0, 0, 0, 1, 1, 1, 1))
+    image = from_blocks(products.view(h, w, batch, -1), taps.shape[1])[:height, :width, :, :columns]
+    image = F.pad(image.unflatten(-1, (9, -1)).movedim(3, 0), (0, 0, 0, 0, 1, 1, 1, 1))
     out = weight.new_zeros(weight.shape[1]) if bias is None else bias
     for tap in range(9):
         row, column = 2 - tap // 3, 2 - tap % 3
