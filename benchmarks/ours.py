@@ -16,7 +16,7 @@ import statistics
 import sys
 import time
 
-from vaekit.cli.memory import keep_freed_memory
+from vaekit.cli.memory import keep_large_buffers
 
 BATCH = 128
 
@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("--preset", default="article")
     parser.add_argument("--count", type=int, default=40)
     args = parser.parse_args()
-    keep_freed_memory()
+    keep_large_buffers()
     if args.what == "judge":
         result = judge(args.run or sys.exit("judge needs the folder of a run"))
     else:

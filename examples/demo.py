@@ -27,12 +27,12 @@ def affordable_epochs() -> int:
     """How many epochs of the article's 70,000 images fit into the time."""
     import numpy as np
 
-    from vaekit.cli.memory import keep_freed_memory
+    from vaekit.cli.memory import keep_large_buffers
     from vaekit.data import Dataset
     from vaekit.recipes import TrainRequest, preset, train
     from vaekit.training import Reporter
 
-    keep_freed_memory()
+    keep_large_buffers()
     times: list[float] = []
 
     class Clock(Reporter):
