@@ -247,7 +247,7 @@ def test_axes_end_at_quantiles_and_tell_how_many_points_are_outside():
     inside = np.all((z >= [ax.get_xlim()[0], ax.get_ylim()[0]]) & (z <= [ax.get_xlim()[1], ax.get_ylim()[1]]), axis=1)
     low, high = np.quantile(z, [0.001, 0.999], axis=0)
     assert np.all(np.all((z >= low) & (z <= high), axis=1) <= inside)
-    assert ax.get_title("right") == f"outside the axes: {np.sum(~inside)} of 5,000 points"
+    assert ax.texts[-1].get_text() == f"outside the axes: {np.sum(~inside)} of 5,000 points"
     assert plots.clusters(z[4:50]).axes[0].get_title("right") == ""
 
 

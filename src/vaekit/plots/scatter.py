@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .checks import finite
 from .coloring import Coloring, coloring
-from .style import ACCENT, add_note, new_figure, styled
+from .style import ACCENT, MUTED, new_figure, styled
 
 PLOT_INCHES = 5.8
 LEAST_RATIO = 0.62
@@ -32,7 +32,7 @@ def clusters(
     Two dimensions are drawn as they are and one as a histogram. More are projected on their first two principal
     components, and the axes name the share of the total variance that each holds. Points are drawn in a fixed random
     order, so that no class covers another. The axes reach a little past the 0.1 % and 99.9 % quantiles; how many
-    points lie outside is written above.
+    points lie outside is written in the corner.
 
     Args:
         z: latent points of shape (N, D).
@@ -146,7 +146,8 @@ def _histogram(values: np.ndarray, colors: Coloring | None, title: str | None) -
 
 def _note_outside(ax: Axes, outside: np.ndarray) -> None:
     if outside.any():
-        add_note(ax, f"outside the axes: {np.count_nonzero(outside):,} of {len(outside):,} points")
+        text = f"outside the axes: {np.count_nonzero(outside):,} of {len(outside):,} points"
+        ax.text(0.995, 0.01, text, transform=ax.transAxes, ha="right", va="bottom", size=8, color=MUTED)
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:

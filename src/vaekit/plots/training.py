@@ -48,7 +48,7 @@ def curves(rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> Fi
         loss.legend()
     _widen(loss)
     for ax in (kl, lr):
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.08 * max(ax.dataLim.ymax, 1e-9))
         ax.set_xlabel("epoch")
     figure.align_ylabels()
     if title:
