@@ -14,10 +14,11 @@ def ssim(a: Tensor, b: Tensor, *, range: float = 1.0, sigma: float = 1.5) -> Ten
     size = min(11, (min(a.shape[-2:]) - 1) // 2 * 2 + 1)
     at = torch.arange(size, dtype=torch.float64) - size // 2
     line = torch.exp(-at.square() / (2 * sigma**2))
-    window = (torch.outer(line, line) / line.sum() ** 2).view(1, 1, size, size).to(a.device)
+    line = (line / line.sum()).to(a.device)
 
     def blur(x: Tensor) -> Tensor:
-        return F.conv2d(x.flatten(0, 1).unsqueeze(1), window)
+        rows = F.conv2d(x.flatten(0, 1).unsqueeze(1), line.view(1, 1, 1, size))
+        return F.conv2d(rows, line.view(1, 1, size, 1))
 
     a, b = a.double(), b.double()
     mean_a, mean_b = blur(a), blur(b)
