@@ -65,6 +65,12 @@ def test_command_line_snippets_run(tmp_path, monkeypatch, small_published_data):
     assert (tmp_path / "z.csv").exists()
 
 
+def test_every_command_is_in_the_readme():
+    from vaekit.cli.texts import COMMANDS
+
+    assert {name for name in COMMANDS if f"vaekit {name}" not in README} == set()
+
+
 def test_every_path_that_the_readme_names_exists():
     root = Path(__file__).parent.parent
     for name in re.findall(r"`([A-Z]+\.md|benchmarks/[\w./]+)`|\]\((docs/[\w.]+)\)", README):
