@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from vaekit.core import LatentModel
-from vaekit.tasks import encode, importance
-from vaekit.tasks.chunks import batches, inference
+from vaekit.tasks import importance
+from vaekit.tasks.chunks import ROWS, batches, inference
+from vaekit.tasks.encode import decoded_mean
 from vaekit.training.feed import Feed
 
 from .ssim import ssim
@@ -61,8 +62,7 @@ def evaluate(model: LatentModel, examples: Feed, samples: int = 100, *, seed: in
         ess = estimate.ess.mean().item()
         if support.step is not None:
             bits = -log_likelihood / (model.shapes.x.numel() * math.log(2))
-    mse, similarity = _reconstruction_quality(model, examples)
-    variance = encode(model, examples).double().var(0, correction=0)
+    mse, similarity, active = _reconstruction_quality(model, examples)
     return Evaluation(
         n=len(examples),
         samples=samples,
@@ -73,20 +73,26 @@ def evaluate(model: LatentModel, examples: Feed, samples: int = 100, *, seed: in
         log_likelihood_se=log_likelihood_se,
         ess=ess,
         bits_per_dim=bits,
-        active_units=int((variance > ACTIVE).sum()),
+        active_units=active,
         mse=mse,
         ssim=similarity,
     )
 
 
-def _reconstruction_quality(model: LatentModel, examples: Feed) -> tuple[float, float | None]:
-    latent, is_image = model.shapes.latent or (), len(model.shapes.x) == 3
+def _reconstruction_quality(model: LatentModel, examples: Feed) -> tuple[float, float | None, int]:
+    """Mean squared error, structural similarity and active units, in one pass over the examples."""
+    is_image = len(model.shapes.x) == 3
     errors: list[Tensor] = []
     similarities: list[Tensor] = []
+    latents: list[Tensor] = []
     with inference(model):
-        for batch in batches(model, examples, 512):
-            mean = model.decode((model.encode(batch).unflatten(1, latent),), batch.c).mean
-            errors.append((mean - batch.x).cpu().double().square().flatten(1).mean(1))
+        for batch in batches(model, examples, ROWS):
+            z = model.encode(batch)
+            mean, x = decoded_mean(model, z, batch.c).cpu(), batch.x.cpu()
+            latents.append(z.cpu())
+            errors.append((mean - x).double().square().flatten(1).mean(1))
             if is_image:
-                similarities.append(ssim(mean.cpu(), batch.x.cpu()))
-    return torch.cat(errors).mean().item(), torch.cat(similarities).mean().item() if is_image else None
+                similarities.append(ssim(mean, x))
+    variance = torch.cat(latents).double().var(0, correction=0)
+    similarity = torch.cat(similarities).mean().item() if is_image else None
+    return torch.cat(errors).mean().item(), similarity, int((variance > ACTIVE).sum())

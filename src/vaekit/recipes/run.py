@@ -58,7 +58,7 @@ class Run:
         """Write a run folder with everything but a checkpoint."""
         folder = RunFolder.create(path, overwrite=overwrite)
         write_choices(folder, self.request, self.schema, self.model.shapes.examples)
-        write_weights(self.model, folder.model)
+        write_weights(self.model.state_dict(), folder.model)
         for row in self.history:
             store.append_jsonl(folder.metrics, row)
         self.path = folder.path
@@ -208,11 +208,11 @@ class _Keeper(Reporter):
         if self.folder:
             store.write_tensors(self.folder.checkpoint, *save_state(training))
             weights = training.best or training.model.state_dict()
-            store.write_tensors(self.folder.model, {k: v.detach().cpu().numpy() for k, v in weights.items()})
+            write_weights(weights, self.folder.model)
 
     def finish(self) -> None:
         if self.folder:
-            write_weights(self.run.model, self.folder.model)
+            write_weights(self.run.model.state_dict(), self.folder.model)
             write_card(self.folder, self.run.request, self.run.schema, self.run.model, self.run.history)
             self.run.path = self.folder.path
 
@@ -244,9 +244,9 @@ def read_choices(folder: RunFolder) -> tuple[TrainRequest, Schema, int]:
         raise ValueError(f"{folder.path} cannot be loaded: {error}") from error
 
 
-def write_weights(model: LatentModel, path: Path) -> None:
+def write_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
     """model.safetensors."""
-    store.write_tensors(path, {k: v.detach().cpu().contiguous().numpy() for k, v in model.state_dict().items()})
+    store.write_tensors(path, {k: v.detach().cpu().contiguous().numpy() for k, v in weights.items()})
 
 
 def load_weights(model: LatentModel, path: Path) -> None:

@@ -17,7 +17,11 @@ def reconstruct(model: LatentModel, examples: Feed | Tensor) -> Tensor:
     """The mean of p(x|z) at the posterior mean of z, (N, *event), model units: no random draw is involved."""
 
     def each(batch: Batch) -> Tensor:
-        latent = model.shapes.latent or ()
-        return model.decode((model.encode(batch).unflatten(1, latent),), batch.c).mean
+        return decoded_mean(model, model.encode(batch), batch.c)
 
     return over_examples(model, examples, each)
+
+
+def decoded_mean(model: LatentModel, z: Tensor, c: Tensor | None = None) -> Tensor:
+    """The mean of p(x|z) for one batch of flat latents (B, D), on the model's device."""
+    return model.decode((z.unflatten(1, model.shapes.latent or ()),), c).mean

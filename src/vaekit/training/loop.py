@@ -177,7 +177,7 @@ class Training:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         position = state["position"]
-        self.sums = torch.tensor(position["sums"], dtype=torch.float64, device=self.device).view_as(self.sums)
+        self.sums = torch.tensor(position["sums"], dtype=self.dtype, device=self.device).view_as(self.sums)
         for name in SCALARS:
             setattr(self, name, type(getattr(self, name))(position[name]))
         self.best_loss = math.inf if position["best_loss"] is None else float(position["best_loss"])
