@@ -609,7 +609,7 @@ def test_data_that_training_would_refuse(tmp_path, capsys):
         ("train digits --epochs -1", "epochs should be greater than or equal to 1"),
         ("train digits --epochs many", "--epochs"),
         ("train digits --epochs", "--epochs requires an argument"),
-        ("train digits --latent-dim 0", "latent_dim should be greater than or equal to 1"),
+        ("train digits --latent-dim 0", "latent_dim is a number, or channels, height and width, of at least 1; got 0"),
         ("train digits --batch-size 5000", "choose at most 1617"),
         ("train digits --lr nan", "lr"),
         ("train digits --device cuda:99", "cuda"),

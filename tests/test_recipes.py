@@ -54,7 +54,7 @@ class TestParse:
         ("content", "sentence"),
         [
             ({"latent_dims": 2}, "unknown option 'latent_dims'; did you mean 'latent_dim'"),
-            ({"zzz": 2}, "unknown option 'zzz'; valid names: batch_size, beta"),
+            ({"zzz": 2}, "unknown option 'zzz'; valid names: average, batch_size, beta"),
             ({"likelihood": "bernouli"}, "unknown likelihood 'bernouli'; did you mean 'bernoulli'"),
             ({"prior": {"name": "standart-normal"}}, "did you mean 'standard-normal'"),
             ({"schedule": "onecycle"}, "did you mean 'one-cycle'"),
@@ -64,7 +64,7 @@ class TestParse:
             ),
             ({"likelihood": {"name": "bernoulli", "p": 1}}, "likelihood 'bernoulli' has no options, got 'p'"),
             ({"schedule": {"name": "constant", "args": 1}}, "schedule 'constant' has no options, got 'args'"),
-            ({"network": {"hidden": [3]}}, "network needs a 'name', one of convolutional, mlp"),
+            ({"network": {"hidden": [3]}}, "network needs a 'name', one of convolutional"),
             ({"network": {"name": ["mlp"]}}, "network needs a 'name'"),
             ({"network": {"name": "mlp", "hidden": "wide"}}, "hidden"),
             ({"network": {"name": "mlp", "hidden": [2.5]}}, "hidden"),

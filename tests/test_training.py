@@ -364,7 +364,9 @@ class TestOptimization:
                 seen.append(log_px.shape[1])
                 return super().forward(trace, log_px, progress)
 
-        make_training(digits, objective=Spy(), epochs=2).run()
+        training = make_training(digits, objective=Spy(), epochs=2)
+        seen.clear()  # of the trial before training
+        training.run()
         assert seen == [64, 64, 64, 64, 44] * 2
 
     def test_bfloat16_learns_as_float32_does(self, digits):
@@ -562,7 +564,7 @@ class TestPenaltiesAndStats:
         model = make_model([64])
 
         def with_extras(q):
-            q.penalty, q.stats = torch.full((64,), 2.5), lambda: {"count": torch.tensor(7.0)}
+            q.penalty, q.stats = torch.full(q.like.shape[:1], 2.5), lambda: {"count": torch.tensor(7.0)}
             return q
 
         family = model.encoder.family

@@ -49,24 +49,25 @@ class Support:
     """The values that an element of x can take, in model units.
 
     ``step`` is the distance between neighbouring recorded values, None if x is continuous. ``unit`` is one original
-    unit in model units, a number or one for each element.
+    unit in model units. Each is a number, or one for each element of a vector.
     """
 
-    low: float = -math.inf
-    high: float = math.inf
-    step: float | None = None
+    low: float | tuple[float, ...] = -math.inf
+    high: float | tuple[float, ...] = math.inf
+    step: float | tuple[float, ...] | None = None
     unit: float | tuple[float, ...] = 1.0
 
     @property
     def cell(self) -> float | Tensor:
         """The size log-probabilities refer to: a grid's cell (mass), else one original unit (density)."""
-        if self.step is not None:
-            return self.step
-        return self.unit if isinstance(self.unit, float) else torch.tensor(self.unit)
+        size = self.unit if self.step is None else self.step
+        return torch.tensor(size) if isinstance(size, tuple) else size
 
     @property
     def levels(self) -> int | None:
-        """How many values there are between ``low`` and ``high``; None if x is continuous or unbounded."""
+        """How many values there are between ``low`` and ``high``; None if x is continuous, unbounded or by element."""
+        if isinstance(self.step, tuple) or isinstance(self.low, tuple) or isinstance(self.high, tuple):
+            return None
         if self.step is None or not math.isfinite(self.high - self.low):
             return None
         return round((self.high - self.low) / self.step) + 1
@@ -100,11 +101,13 @@ class Family(Part):
 
     After ``bind``, ``phi`` is what a network must output for one example: (P, *event), the parameter axis first.
     ``has_density`` is False where ``log_prob`` is not a normalized log-density or log-mass of the original values.
+    ``discrete`` marks posteriors whose values are the codes of a finite book.
     """
 
     phi: Size
     event: Size
     has_density: bool = True
+    discrete: bool = False
 
     def embedded(self, event: Size) -> Size:
         """Shape of :meth:`embed`'s result for one example."""
@@ -118,17 +121,34 @@ class Family(Part):
         """The values whose log-probability is taken: x, or (K, B, *event) spread over the cells of the grid."""
         return x
 
+    def prepare(self, x: Tensor, mask: Tensor | None = None) -> None:
+        """Start the parameters from examples of the values, once, before training."""
+        return None
+
+    def stats(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """Sums over a batch, for :meth:`update` after the step."""
+        return {}
+
+    @torch.no_grad()
+    def update(self, stats: dict[str, Tensor]) -> None:
+        """Learn what is learned without gradients, from a posterior's or a likelihood's stats."""
+        return None
+
     @abstractmethod
     def forward(self, phi: Tensor) -> Distribution:
         """The distribution with parameters phi (..., P, *event), elementwise for likelihoods."""
 
 
 class Posterior(ABC):
-    """What a posterior family returns: noise in, (z, log q(z) or None) out."""
+    """What a posterior family returns: noise in, (z, log q(z) or None) out.
+
+    ``penalty`` (B,) is subtracted from the objective; a ``deterministic`` posterior gives the same z at every draw.
+    """
 
     noise: Size
     like: Tensor
     penalty: Tensor | None = None
+    deterministic: bool = False
 
     @abstractmethod
     def push(self, eps: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -188,9 +208,17 @@ def apply(network: nn.Module, ranks: Sequence[int], *inputs: Tensor) -> Tensor:
 
 
 class Prior(Part):
-    """An optional context c ↦ p(z|c), of batch shape () or (B,). ``encoder`` is lent to priors built from it."""
+    """An optional context c ↦ p(z|c), of batch shape () or (B,). ``encoder`` is lent to priors built from it.
+
+    ``discrete`` marks priors over the codes of a finite book.
+    """
 
     event: Size
+    discrete: bool = False
+
+    def prepare(self, embedded: Tensor, c: Tensor | None, encoder: Conditional) -> None:
+        """Start the parameters from examples in the form that the encoder takes, once, before training."""
+        return None
 
     @abstractmethod
     def forward(self, c: Tensor | None = None, encoder: Conditional | None = None) -> Distribution:
@@ -248,10 +276,40 @@ class Trace:
         return _add(latent.log_p - latent.log_q for latent in self.latents)
 
 
+class Parts(NamedTuple):
+    """What a model is assembled from: unbound members of the nouns, and the size of the latents or their shape."""
+
+    network: Network
+    posterior: Family
+    likelihood: Family
+    prior: Prior
+    latent: int | Sequence[int]
+
+
 class LatentModel(Part):
     """All that training, tasks and evaluation know of a model."""
 
     shapes: Shapes
+
+    @classmethod
+    @abstractmethod
+    def assemble(cls, parts: Parts) -> Self:
+        """The model of the given parts; further keyword parameters are a model's own options."""
+
+    @property
+    def events(self) -> tuple[Size, ...]:
+        """The shapes of one example's latents, coarse to fine."""
+        return (self.shapes.latent or Size(),)
+
+    def split(self, z: Tensor) -> tuple[Tensor, ...]:
+        """All latents of examples as vectors (B, D), in the order of ``events`` ↦ the latents (B, *event)."""
+        parts = z.split([event.numel() for event in self.events], 1)
+        return tuple(part.unflatten(1, event) for part, event in zip(parts, self.events, strict=True))
+
+    @property
+    @abstractmethod
+    def has_density(self) -> bool:
+        """Whether log p(x) exists and is bounded: likelihood and posteriors all have a density or a mass."""
 
     @property
     @abstractmethod
@@ -275,15 +333,31 @@ class LatentModel(Part):
         """Posterior means of the latents, flattened: (B, D)."""
 
     @torch.no_grad()
+    def prepare(self, batch: Batch) -> None:
+        """Start what can be started from examples, once, before training."""
+        return None
+
+    @torch.no_grad()
     def update(self, stats: dict[str, Tensor]) -> None:
         """Whatever is learned without gradients, after the optimizer's step."""
         return None
 
+    def solve(self, examples: Callable[[], Iterator[Batch]]) -> Iterator[None] | None:
+        """For models learned without gradients: a generator that improves them once an epoch; None for all others.
+
+        ``examples`` gives the training data in batches, anew at each call.
+        """
+        return None
+
 
 class Objective(Part):
-    """A trace and log p(x|z) ↦ a number for each example, to be maximized."""
+    """A trace and log p(x|z) ↦ a number for each example, to be maximized.
+
+    Where ``couples_batch``, an example's number depends on the others of its batch.
+    """
 
     samples: int = 1
+    couples_batch: bool = False
 
     @abstractmethod
     def forward(self, trace: Trace, log_px: Tensor, progress: Tensor) -> Tensor:
@@ -294,7 +368,8 @@ def masked_log_prob(px: Distribution, x: Tensor, mask: Tensor | None) -> Tensor:
     """Log p(x|z) summed over observed elements, (K, B).
 
     Hidden elements are replaced before (their value, even NaN, changes neither bound nor gradient) and zeroed after.
-    Raises ValueError where x (B, *event) or (K, B, *event), the mask (B, *event) or log p(x|z) would be broadcast.
+    Distributions whose elements depend on others (``takes_mask``) are told which are hidden. Raises ValueError where x
+    (B, *event) or (K, B, *event), the mask (B, *event) or log p(x|z) would be broadcast.
     """
     cells = px.batch_shape[1:]
     if x.shape[x.dim() - len(cells) :] != cells or (mask is not None and mask.shape != cells):
@@ -303,7 +378,9 @@ def masked_log_prob(px: Distribution, x: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         each = px.log_prob(x)
     else:
-        each = torch.where(mask, px.log_prob(torch.where(mask, x, getattr(px, "filler", 0.0))), 0)
+        filled = torch.where(mask, x, getattr(px, "filler", 0.0))
+        each = px.log_prob(filled, mask) if getattr(px, "takes_mask", False) else px.log_prob(filled)  # pyright: ignore
+        each = torch.where(mask, each, 0)
     if px.event_shape or each.shape != px.batch_shape:
         raise ValueError(f"log p(x|z) must be elementwise of shape {tuple(px.batch_shape)}; got {tuple(each.shape)}")
     return each.flatten(2).sum(-1)

@@ -42,7 +42,7 @@ def evaluate(
 
     loaded = load_run(run, device)
     examples = recipes.choose_examples(loaded, data, part)
-    feed = loaded.feed(examples.x)
+    feed = loaded.feed(examples.x, examples.y)
     with status(f"evaluating {len(examples):,} examples"):
         result = evaluation.evaluate(loaded.model, feed, samples, seed=seed)
     report = {**result.to_json(), "data": examples.description}
@@ -50,7 +50,7 @@ def evaluate(
     if as_json:
         print(json.dumps(report))
     else:
-        _print(report, loaded.model.likelihood.has_density)
+        _print(report, loaded.model.has_density)
 
 
 def _keep(run: str, report: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +22,7 @@ def sample(
     *,
     out: Out,
     n: Number = 16,
+    label: Annotated[str | None, Parameter(help="class of the items, for a run that was told the labels")] = None,
     draw: Annotated[
         bool, Parameter(help="draw values too, not their mean given the latents", show_default=False)
     ] = False,
@@ -37,8 +37,9 @@ def sample(
     files.check_items(out)
     loaded = load_run(run, device)
     with status("sampling"):
-        x = tasks.generate(loaded.model, n, draw=draw, seed=seed)
-        files.write_items(out, loaded.schema, x, lambda: pictures.samples(loaded, n, draw=draw, seed=seed))
+        c = loaded.context(n, None if label is None else [label])
+        x = tasks.generate(loaded.model, n, c, draw=draw, seed=seed)
+        files.write_items(out, loaded.schema, x, lambda: pictures.samples(loaded, n, c, draw=draw, seed=seed))
     print(f"{n} samples in {out}")
 
 
@@ -62,9 +63,9 @@ def reconstruct(
     examples = recipes.choose_examples(loaded, data, part)
     if n is None and files.is_picture(out):
         n = 20
-    examples = replace(examples, x=examples.x[:n])
+    examples = examples if n is None else examples.first(n)
     with status(f"reconstructing {len(examples):,} examples"):
-        x = tasks.reconstruct(loaded.model, loaded.feed(examples.x))
+        x = tasks.reconstruct(loaded.model, loaded.feed(examples.x, examples.y))
         files.write_items(out, loaded.schema, x, lambda: pictures.reconstructions(loaded, examples, len(examples)))
     print(f"{len(examples):,} reconstructions of {examples.description} in {out}")
 
@@ -87,6 +88,6 @@ def encode(
     loaded = load_run(run, device)
     examples = recipes.choose_examples(loaded, data, part)
     with status(f"encoding {len(examples):,} examples"):
-        z = tasks.encode(loaded.model, loaded.feed(examples.x)).numpy()
+        z = tasks.encode(loaded.model, loaded.feed(examples.x, examples.y)).numpy()
         files.write_latents(Path(out), z, examples.y, examples.classes)
     print(f"{len(z):,} × {z.shape[1]} latents of {examples.description} in {out}")

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from vaekit.recipes import Run
     from vaekit.store import RunFolder
 
-CHOICES = ("latent_dim", "network", "likelihood", "posterior", "prior", "objective", "beta", "warmup")
-TRAINING = ("epochs", "batch_size", "lr", "schedule", "clip", "weight_decay", "patience", "seed", "precision")
+CHOICES = ("model", "latent_dim", "network", "likelihood", "posterior", "prior", "objective", "beta", "warmup")
+TRAINING = (
+    "epochs", "batch_size", "lr", "schedule", "clip", "weight_decay", "average", "patience", "seed", "precision"
+)  # fmt: skip
 
 
 def info(what: Annotated[str | None, Parameter(help="a run's folder, or the name of a preset")] = None, /) -> None:
@@ -90,6 +92,7 @@ def _choices(out: Console, request: TrainRequest, schema: Schema | None = None, 
     rows: dict[str, Any] = {"data": request.data or "arrays given in Python"}
     if schema is not None:
         levels = "continuous" if schema.step is None else f"a grid of step {schema.step:g}"
+        levels += ", binarized" if schema.binarized else ""
         rows["items"] = f"{schema.kind}s, {' × '.join(map(str, schema.layout))}, {schema.dtype}, {levels}"
     if examples is not None:
         test = ", the test set included" if request.include_test else ""

@@ -21,8 +21,8 @@ from vaekit.recipes.request import TrainRequest, read_config_file
 SUFFIX = "__options"  # of the parameter that gathers a noun's dotted options
 OTHER = "Training"  # the section of the help for every field that is in none
 SECTIONS = {
-    "Data": ("resize", "include_test", "held_out"),
-    "Model (names and options: vaekit info)": ("latent_dim", "network", "likelihood", "posterior", "prior"),
+    "Data": ("resize", "include_test", "held_out", "binarize", "conditional"),
+    "Model (names and options: vaekit info)": ("model", "latent_dim", "network", "likelihood", "posterior", "prior"),
     OTHER: (),
     "Machine": ("seed", "device", "precision", "compile"),
 }

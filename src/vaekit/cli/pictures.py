@@ -26,19 +26,20 @@ KL_EXAMPLES = 1000  # over which the KL of each dimension is averaged
 
 def manifold(run: Run, n: int = 20, range: float | None = None) -> Figure:
     """The decoded plane of the first two latent dimensions, n × n; see :func:`vaekit.tasks.latent_grid`."""
-    images, values = tasks.latent_grid(run.model, n, range=range)
+    images, values = tasks.latent_grid(run.model, n, run.context(1), range=range)
     return plots.manifold(as_pictures(run.schema, images), (values.numpy(), values.numpy()))
 
 
 def clusters(run: Run, examples: Examples) -> Figure:
     """The encoded examples in the latent plane, coloured by class."""
-    z = tasks.encode(run.model, run.feed(examples.x)).numpy()
+    z = tasks.encode(run.model, run.feed(examples.x, examples.y)).numpy()
     return plots.clusters(z, examples.y, classes=examples.classes, title=examples.description)
 
 
 def reconstructions(run: Run, examples: Examples, n: int = 20) -> Figure:
     """The first n examples with their reconstructions, and the mean squared error of each."""
-    feed = run.feed(examples.x[:n])
+    examples = examples.first(n)
+    feed = run.feed(examples.x, examples.y)
     before, after = feed.batch(slice(None)).x, tasks.reconstruct(run.model, feed)
     errors = (before - after).square().flatten(1).mean(1)
     pictures = (as_pictures(run.schema, before), as_pictures(run.schema, after))
@@ -47,9 +48,10 @@ def reconstructions(run: Run, examples: Examples, n: int = 20) -> Figure:
     )
 
 
-def samples(run: Run, n: int = 100, *, draw: bool = False, seed: int = 0) -> Figure:
-    """N new items, decoded from draws of the prior."""
-    return plots.samples(as_pictures(run.schema, tasks.generate(run.model, n, draw=draw, seed=seed)))
+def samples(run: Run, n: int = 100, c: Tensor | None = None, *, draw: bool = False, seed: int = 0) -> Figure:
+    """N new items, decoded from draws of the prior; of unknown label unless a context is given."""
+    c = run.context(n) if c is None else c
+    return plots.samples(as_pictures(run.schema, tasks.generate(run.model, n, c, draw=draw, seed=seed)))
 
 
 def traversals(run: Run, examples: Examples, n: int = 10) -> Figure:
@@ -57,15 +59,16 @@ def traversals(run: Run, examples: Examples, n: int = 10) -> Figure:
     values = torch.linspace(-REACH, REACH, STEPS)
     kl = _kl_each(run, examples)
     dims = sorted(kl.argsort(descending=True)[:n].tolist())
-    images = as_pictures(run.schema, tasks.traverse(run.model, dims, values))
+    images = as_pictures(run.schema, tasks.traverse(run.model, dims, values, c=run.context(1)))
     return plots.traversals(images, values.numpy(), dims=dims, kl=kl[dims].numpy())
 
 
 def interpolation(run: Run, examples: Examples, n: int = 5) -> Figure:
     """N walks through the latent space, each from one example to another."""
     n = min(n, len(examples) // 2)
-    z = tasks.encode(run.model, run.feed(examples.x[: 2 * n]))
-    images = tasks.interpolate(run.model, z[::2], z[1::2], STEPS)
+    examples = examples.first(2 * n)
+    z = tasks.encode(run.model, run.feed(examples.x, examples.y))
+    images = tasks.interpolate(run.model, z[::2], z[1::2], STEPS, run.context(1))
     return plots.interpolation(as_pictures(run.schema, images), title=examples.description)
 
 
@@ -117,7 +120,8 @@ def _kl_each(run: Run, examples: Examples) -> Tensor:
     """The mean KL of each latent dimension, nats, (D,)."""
     parts = []
     with inference(run.model), isolated_rng(0):
-        for batch in batches(run.model, run.feed(examples.x[:KL_EXAMPLES]), KL_EXAMPLES // 2):
+        examples = examples.first(KL_EXAMPLES)
+        for batch in batches(run.model, run.feed(examples.x, examples.y), KL_EXAMPLES // 2):
             latent = run.model.infer(batch).latents[0]
             parts.append(latent.q.kl_each(latent.p).flatten(1).cpu())
     return torch.cat(parts).mean(0)

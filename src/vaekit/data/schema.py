@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from vaekit.data.arrays import as_array, check_finite
+from vaekit.data.context import Context
 from vaekit.data.scaling import channel_axis, image_scaling, item_layout, model_shape, on_grid, vector_scaling
 
 Kind = Literal["image", "vector"]
@@ -28,6 +29,8 @@ class Schema:
     or one for each column, in raw units. ``step``: the distance between neighbouring recorded values in raw units
     (1, or a fraction 1/n), None where values are continuous. ``low``, ``high``: the raw range, one number (the ends
     of the grid where there is a step) or one for each column. ``classes``, ``columns``: names, () where unknown.
+    ``binarized``: grey values in model units are probabilities, from which the model sees draws of 0 and 1.
+    ``context``: what the model is told of an item.
 
     Raises ``ValueError`` if the fields contradict each other.
     """
@@ -45,6 +48,8 @@ class Schema:
     high: float | tuple[float, ...]
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    binarized: bool = False
+    context: Context | None = None
 
     def __post_init__(self) -> None:
         problem = next(_contradictions(self), None)
@@ -247,8 +252,15 @@ def _contradictions(schema: Schema) -> Iterator[str]:
         yield "low and high must be finite and low not above high"
     if schema.step is not None and not _is_grid(schema):
         yield f"step {schema.step} must be 1 or a fraction 1/n that divides the range from one low to one high"
+    if schema.binarized and (isinstance(schema.low, tuple) or [schema.low, schema.high] != _ends(schema)):
+        yield "only values scaled from their whole range to [0, 1] can be binarized"
     if schema.columns and (len(schema.columns) != math.prod(layout) or len(set(schema.columns)) != len(schema.columns)):
         yield "columns must be one different name for each column"
+
+
+def _ends(schema: Schema) -> list[float]:
+    """The raw values that are 0 and 1 in model units."""
+    return [schema.offset[0], schema.offset[0] + schema.scale[0]]
 
 
 def _is_grid(schema: Schema) -> bool:

@@ -41,11 +41,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     held_out : float, default=0.1
         Share of the examples kept for choosing the best weights; 0 keeps none and the last weights are taken.
-    latent_dim : int, default=None
-        Number of latent dimensions.
+    binarize : bool, default=False
+        Treat values scaled to [0, 1] as probabilities and learn draws of 0 and 1 from them, anew at each look.
+    conditional : bool, default=False
+        Tell encoder, decoder and prior what ``y`` says of each example: its label, or numbers that describe it.
+    model : str or dict, default="one-layer"
+        How the latents chain. This and the choices below are a name, a dictionary of name and options such as
+        ``{"name": "mlp", "hidden": [64]}``, or, except for the model, an instance such as ``MLP([64])``, which is
+        copied.
+    latent_dim : int or tuple of int, default=None
+        Number of latent dimensions, or channels, height and width of a latent image.
     network : str, dict or Network, default=None
-        Network of encoder and decoder. This and the other choices are a name, a dictionary of name and options such as
-        ``{"name": "mlp", "hidden": [64]}``, or an instance such as ``MLP([64])``, which is copied.
+        Network of encoder and decoder.
     likelihood : str, dict or Family, default=None
         Distribution of the data given the latents.
     posterior : str, dict or Family, default="diagonal-normal"
@@ -70,6 +77,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Largest norm of the gradient; None does not clip.
     weight_decay : float, default=0.0
         Decoupled weight decay.
+    average : float, default=None
+        Decay of an exponential moving average of the weights, which is then what is kept.
     patience : int, default=None
         Epochs without a better held-out bound before training stops; None trains to the last epoch.
     seed : int, default=0
@@ -124,7 +133,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self,
         *,
         held_out: float = 0.1,
-        latent_dim: int | None = None,
+        binarize: bool = False,
+        conditional: bool = False,
+        model: Choice = "one-layer",
+        latent_dim: int | tuple[int, ...] | None = None,
         network: Choice | Network | None = None,
         likelihood: Choice | Family | None = None,
         posterior: Choice | Family = "diagonal-normal",
@@ -138,6 +150,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         schedule: Choice | Schedule = "one-cycle",
         clip: float | None = None,
         weight_decay: float = 0.0,
+        average: float | None = None,
         patience: int | None = None,
         seed: int = 0,
         device: str = "auto",
@@ -148,6 +161,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         verbose: bool | None = None,
     ):
         self.held_out = held_out
+        self.binarize = binarize
+        self.conditional = conditional
+        self.model = model
         self.latent_dim = latent_dim
         self.network = network
         self.likelihood = likelihood
@@ -162,6 +178,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.schedule = schedule
         self.clip = clip
         self.weight_decay = weight_decay
+        self.average = average
         self.patience = patience
         self.seed = seed
         self.device = device
@@ -178,7 +195,10 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return cls(**(chosen | changes))
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from X; ``y`` is ignored.
+        """Learn from X.
+
+        ``y`` is used by conditional models alone: one label for each example (names, or class indices with -1 where
+        unknown), or numbers that describe it, (N, C), with NaN where unknown.
 
         Ctrl-C, SIGTERM and the stop button of a notebook end training with ``Interrupted``, a KeyboardInterrupt; if an
         epoch was done by then, the VAE is fitted all the same, with the best weights so far. Raises ValueError or
@@ -186,7 +206,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         request = self._request()
         x, columns = self._array(X, reset=True)
-        dataset, reporter = Dataset("array", x, columns=columns), _reporter(self.verbose)
+        dataset = Dataset("array", x, y if self.conditional else None, columns=columns)
+        reporter = _reporter(self.verbose)
         try:
             return self._adopt(train(request, dataset=dataset, init=self.init, reporter=reporter))
         except Interrupted as stopped:
@@ -194,50 +215,55 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 self._adopt(stopped.run)
             raise
 
-    def transform(self, X: Any) -> np.ndarray:
-        """The latents' posterior means E[z|x], float32 (N, latent_dim); nothing is drawn at random."""
-        return tasks.encode(self._model(), self._feed(X)).numpy()
+    def transform(self, X: Any, y: Any = None) -> np.ndarray:
+        """The latents' posterior means E[z|x], float32 (N, D); nothing is drawn at random.
 
-    def inverse_transform(self, X: Any, *, round: bool = True) -> np.ndarray:
+        Here and below ``y`` is what a conditional model is told of each example, as in ``fit``; None is unknown.
+        """
+        return tasks.encode(self._model(), self._feed(X, y)).numpy()
+
+    def inverse_transform(self, X: Any, y: Any = None, *, round: bool = True) -> np.ndarray:
         """Latents (N, latent_dim) ↦ the means of p(x|z), in the data's layout, dtype and units.
 
         Where the data are whole numbers or lie on a grid, such as pixels of 0 to 255, so do the results; with
         ``round=False`` they are the means themselves, as floating-point numbers. Continuous data are never rounded.
         """
         model, z = self._model(), check_array(as_array(X)[0], dtype="float32", input_name="z")
-        return self._restore(tasks.decode(model, torch.tensor(z)), round)
+        return self._restore(tasks.decode(model, torch.tensor(z), self.run_.context(len(z), y)), round)
 
-    def reconstruct(self, X: Any, *, round: bool = True) -> np.ndarray:
+    def reconstruct(self, X: Any, y: Any = None, *, round: bool = True) -> np.ndarray:
         """X as the model sees it: ``inverse_transform(transform(X))``."""
-        return self._restore(tasks.reconstruct(self._model(), self._feed(X)), round)
+        return self._restore(tasks.reconstruct(self._model(), self._feed(X, y)), round)
 
-    def sample(self, n: int = 1, *, draw: bool = False, seed: int | None = None, round: bool = True) -> np.ndarray:
+    def sample(
+        self, n: int = 1, y: Any = None, *, draw: bool = False, seed: int | None = None, round: bool = True
+    ) -> np.ndarray:
         """N new examples in the data's layout, dtype and units (see ``inverse_transform`` for ``round``).
 
         Latents come from the prior; an example is the mean of p(x|z), or with ``draw`` a draw from it, noise included.
-        The same ``seed`` (default: the parameter) gives the same examples.
+        The same ``seed`` (default: the parameter) gives the same examples. ``y``: one label for all, or one for each.
         """
-        x = tasks.generate(self._model(), n, draw=draw, seed=int(self.seed if seed is None else seed))
+        model, c = self._model(), self.run_.context(n, y)
+        x = tasks.generate(model, n, c, draw=draw, seed=int(self.seed if seed is None else seed))
         return self._restore(x, round)
 
-    def score_samples(self, X: Any) -> np.ndarray:
+    def score_samples(self, X: Any, y: Any = None) -> np.ndarray:
         """Log-likelihood of each example in nats, float32 (N,): higher is more like the training data.
 
         An importance-sampled estimate of log p(x) with ``samples`` draws, the same for every example, so that a score
         depends on nothing but the example: a density in original units, or a probability where the data lie on a
         grid. Where the likelihood is neither (``bernoulli`` on grey values), it is the evidence lower bound instead.
         """
-        estimate = tasks.importance(self._model(), self._feed(X), self.samples, seed=int(self.seed))
-        has_density = self.model_.likelihood.has_density
-        return (estimate.log_likelihood if has_density else estimate.elbo).float().numpy()
+        estimate = tasks.importance(self._model(), self._feed(X, y), self.samples, seed=int(self.seed))
+        return (estimate.log_likelihood if self.model_.has_density else estimate.elbo).float().numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
-        """The mean of ``score_samples``; ``y`` is ignored. ``evaluate`` estimates it with a smaller error."""
-        return float(self.score_samples(X).mean(dtype=np.float64))
+        """The mean of ``score_samples``. ``evaluate`` estimates it with a smaller error."""
+        return float(self.score_samples(X, y if self.conditional else None).mean(dtype=np.float64))
 
-    def evaluate(self, X: Any, samples: int | None = None) -> evaluation.Evaluation:
+    def evaluate(self, X: Any, y: Any = None, *, samples: int | None = None) -> evaluation.Evaluation:
         """Bound, log-likelihood, bits per dimension, active units and the quality of reconstructions on X."""
-        model, feed = self._model(), self._feed(X)
+        model, feed = self._model(), self._feed(X, y)
         return evaluation.evaluate(model, feed, self.samples if samples is None else samples, seed=int(self.seed))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -251,7 +277,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _n_features_out(self) -> int:
-        return (self.model_.shapes.latent or torch.Size()).numel()
+        return tasks.latent_size(self.model_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -279,8 +305,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "run_")
         return self.model_.to(choose_device(self.device))
 
-    def _feed(self, X: Any) -> Feed:
-        return self.run_.feed(self._array(X)[0])
+    def _feed(self, X: Any, y: Any = None) -> Feed:
+        return self.run_.feed(self._array(X)[0], y)
 
     def _array(self, X: Any, *, reset: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
         """X as an array, with its column names. What scikit-learn checks of features is recorded or compared."""

@@ -1,8 +1,10 @@
 """The variational autoencoder with one layer of latents."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
+import torch
 from torch import Size, Tensor
 from torch.distributions import Distribution
 
@@ -12,6 +14,7 @@ from vaekit.core import (
     Family,
     Latent,
     LatentModel,
+    Parts,
     Prior,
     Shapes,
     Trace,
@@ -23,23 +26,56 @@ from vaekit.noise import Noise
 class OneLayerVAE(LatentModel):
     """p(z|c) p(x|z, c), inferred by q(z|x, c) (Kingma and Welling, 2014).
 
-    ``latent`` is the number of latent dimensions; the encoder's family is the posterior, the decoder's the likelihood.
+    ``latent`` is the number of latent dimensions, or the shape (C, H, W) of a latent image; the encoder's family is the
+    posterior, the decoder's the likelihood. With ``corruption`` the encoder sees, in training, inputs of which that
+    share is hidden (set to 0), anew at each step: the denoising autoencoder (Vincent et al., 2008; Im et al., 2017).
     """
 
-    def __init__(self, encoder: Conditional, decoder: Conditional, prior: Prior, latent: int = 8):
+    def __init__(
+        self,
+        encoder: Conditional,
+        decoder: Conditional,
+        prior: Prior,
+        latent: int | Sequence[int] = 8,
+        corruption: float = 0.0,
+    ):
         super().__init__()
-        if latent < 1:
-            raise ValueError(f"a latent space needs at least 1 dimension, got {latent}")
-        self.encoder, self.decoder, self.prior, self.latent = encoder, decoder, prior, latent
+        size = Size([latent]) if isinstance(latent, int) else Size(latent)
+        if len(size) not in (1, 3) or min(size) < 1:
+            raise ValueError(
+                f"a latent space has a number of dimensions, or a shape (C, H, W), of at least 1; got {latent}"
+            )
+        if not 0 <= corruption < 1:
+            raise ValueError(f"corruption is the share of hidden inputs, at least 0 and below 1; got {corruption}")
+        self.encoder, self.decoder, self.prior = encoder, decoder, prior
+        self.latent, self.corruption = latent, corruption
+
+    @classmethod
+    def assemble(cls, parts: Parts, *, corruption: float = 0.0) -> Self:
+        """Encoder and decoder of the same network."""
+        encoder, decoder = (Conditional(parts.network, family) for family in (parts.posterior, parts.likelihood))
+        return cls(encoder, decoder, parts.prior, parts.latent, corruption)
 
     @property
     def likelihood(self) -> Family:
         """The decoder's family."""
         return self.decoder.family
 
+    @property
+    def has_density(self) -> bool:
+        """Whether the likelihood and the posterior have one."""
+        return self.likelihood.has_density and self.encoder.family.has_density
+
     def bind(self, shapes: Shapes) -> Self:
-        """Decoder, encoder and prior, in this order."""
-        z, embedded = Size([self.latent]), self.likelihood.embedded(shapes.x)
+        """Decoder, encoder and prior, in this order. Raises ValueError where codes meet a continuous density."""
+        if self.encoder.family.discrete != self.prior.discrete:
+            fits = "uniform-codes" if self.encoder.family.discrete else "standard-normal"
+            raise ValueError(
+                f"{type(self.prior).__name__} is no prior for the latents of {type(self.encoder.family).__name__}, "
+                f"as only one of them is over discrete codes: use prior '{fits}', or another posterior"
+            )
+        z = Size([self.latent]) if isinstance(self.latent, int) else Size(self.latent)
+        embedded = self.likelihood.embedded(shapes.x)
         self.shapes = replace(shapes, latent=z, embedded=embedded)
         self.decoder.bind_inputs([z, shapes.c], self.shapes)
         self.encoder.bind_inputs([embedded, shapes.c], self.shapes)
@@ -48,12 +84,13 @@ class OneLayerVAE(LatentModel):
 
     def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None) -> Trace:
         """One posterior, K draws from it, K decodings."""
-        q = self._posterior(batch)
-        latent = Latent.draw(q, self.prior(batch.c, self.encoder), samples, noise or Noise())
+        noise = noise or Noise()
+        q = self._posterior(batch, noise if self.training else None)
+        latent = Latent.draw(q, self.prior(batch.c, self.encoder), samples, noise)
         return Trace((latent,), self.decoder(latent.z, batch.c))
 
     def sample(self, n: int, c: Tensor | None = None) -> tuple[Tensor, ...]:
-        """(z,) with z (n, latent)."""
+        """(z,) with z (n, *latent)."""
         return (draw_prior(self.prior(c, self.encoder), n),)
 
     def decode(self, z: tuple[Tensor, ...], c: Tensor | None = None) -> Distribution:
@@ -64,5 +101,21 @@ class OneLayerVAE(LatentModel):
         """E[z|x] under the posterior."""
         return self._posterior(batch).mean.flatten(1)
 
-    def _posterior(self, batch: Batch) -> Distribution:
-        return self.encoder(self.likelihood.embed(batch.x, batch.mask), batch.c)
+    @torch.no_grad()
+    def prepare(self, batch: Batch) -> None:
+        """Likelihood, then prior."""
+        self.likelihood.prepare(batch.x, batch.mask)
+        self.prior.prepare(self.likelihood.embed(batch.x, batch.mask), batch.c, self.encoder)
+
+    @torch.no_grad()
+    def update(self, stats: dict[str, Tensor]) -> None:
+        """Posterior and likelihood each take what is theirs."""
+        self.encoder.family.update(stats)
+        self.likelihood.update(stats)
+
+    def _posterior(self, batch: Batch, noise: Noise | None = None) -> Distribution:
+        embedded = self.likelihood.embed(batch.x, batch.mask)
+        if noise is not None and self.corruption:
+            kept = noise.uniform(1, len(embedded), embedded.shape[1:], embedded)[0] >= self.corruption
+            embedded = embedded * kept
+        return self.encoder(embedded, batch.c)

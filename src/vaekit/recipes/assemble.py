@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Size
 
-from vaekit.core import Conditional, LatentModel, Objective, Shapes, Support
+from vaekit.core import LatentModel, Objective, Parts, Shapes, Support
 from vaekit.data import Schema
-from vaekit.models import OneLayerVAE
 from vaekit.noise import isolated_rng
 from vaekit.training import Settings
 
@@ -21,6 +20,8 @@ from .request import TrainRequest
 
 def support_of(schema: Schema) -> Support:
     """The schema's raw range, step and unit, in model units."""
+    if schema.binarized:
+        return Support(0.0, 1.0, 1.0)
     units = tuple(1 / scale for scale in schema.scale)
     if isinstance(schema.low, tuple) or isinstance(schema.high, tuple):
         return Support(unit=units)
@@ -34,14 +35,11 @@ def build_model(request: TrainRequest, schema: Schema, examples: int) -> LatentM
 
     Convolution weights lie channels-last, the layout that all kernels used here are quickest with.
     """
-    model = OneLayerVAE(
-        encoder=Conditional(build("network", request.network), build("posterior", request.posterior)),
-        decoder=Conditional(build("network", request.network), build("likelihood", request.likelihood)),
-        prior=build("prior", request.prior),
-        latent=request.latent_dim or 1,
-    )
+    nouns = {noun: build(noun, getattr(request, noun)) for noun in ("network", "posterior", "likelihood", "prior")}
+    model = build("model", request.model, Parts(**nouns, latent=request.latent_dim or 1))
+    context = None if schema.context is None else Size([schema.context.size])
     with isolated_rng(request.seed):
-        model.bind(Shapes(Size(schema.shape), examples=examples, support=support_of(schema)))
+        model.bind(Shapes(Size(schema.shape), context, examples=examples, support=support_of(schema)))
     return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
@@ -70,6 +68,7 @@ def build_settings(request: TrainRequest) -> Settings:
         schedule=build("schedule", request.schedule),
         clip=request.clip,
         weight_decay=request.weight_decay,
+        average=request.average,
         patience=request.patience,
         seed=request.seed,
         precision=request.precision,

@@ -30,6 +30,8 @@ def complete(request: TrainRequest, schema: Schema, examples: int) -> TrainReque
 
 
 def _likelihood(schema: Schema) -> str:
+    if schema.binarized:
+        return "bernoulli"
     if schema.step is None:
         return "gaussian"
     spans = schema.high == schema.low + schema.step if isinstance(schema.low, float | int) else False

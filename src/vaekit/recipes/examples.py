@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from vaekit.data import Dataset, Schema, load_dataset, split
 
 from .defaults import complete
 from .request import TrainRequest
-from .run import Run, load_run_data, training_items
+from .run import Run, infer_schema, load_run_data, training_items
 
 Part = Literal["test", "held-out", "train"]
 
@@ -31,11 +31,15 @@ class Examples:
     def __len__(self) -> int:
         return len(self.x)
 
+    def first(self, n: int) -> Examples:
+        """The first n of them, or all if there are fewer."""
+        return replace(self, x=self.x[:n], y=None if self.y is None else self.y[:n])
+
 
 def plan(request: TrainRequest, dataset: Dataset) -> tuple[TrainRequest, Schema, int]:
     """What training on a data set would use: the completed request, the schema and the number of training examples."""
     x, y = training_items(request, dataset)
-    schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
+    schema = infer_schema(request, dataset, x, y)
     kept, _ = split(len(x), request.held_out, y=y, seed=request.seed)
     return complete(request, schema, len(kept)), schema, len(kept)
 

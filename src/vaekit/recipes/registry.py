@@ -11,12 +11,12 @@ import copy
 import difflib
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
@@ -25,10 +25,11 @@ NOUNS = {  # the module of the members, and where their base class is
     "posterior": ("vaekit.posteriors", "vaekit.core:Family"),
     "prior": ("vaekit.priors", "vaekit.core:Prior"),
     "objective": ("vaekit.objectives", "vaekit.core:Objective"),
+    "model": ("vaekit.models", "vaekit.core:LatentModel"),
     "network": ("vaekit.networks", "vaekit.networks:Network"),
     "schedule": ("vaekit.training.schedules", "vaekit.training.schedules:Schedule"),
 }
-SUFFIXES = r"(Prior|Likelihood|Posterior|Schedule)$"
+SUFFIXES = r"(Prior|Likelihood|Posterior|Schedule|(?<=[a-z])VAE)$"
 
 
 def unknown(what: str, name: object, valid: Iterable[str]) -> ValueError:
@@ -62,11 +63,27 @@ def members(noun: str) -> dict[str, type]:
     return found
 
 
+def maker(member: type) -> Callable[..., Any]:
+    """What makes a member from its options: the constructor, or ``assemble``, which takes the parts first."""
+    return getattr(member, "assemble", member)
+
+
 def options(member: type) -> dict[str, inspect.Parameter]:
-    """The constructor's parameters."""
-    parameters = list(inspect.signature(member.__init__).parameters.items())[1:]
+    """The parameters of a member that are its options."""
+    function = getattr(member, "assemble", member.__init__)
+    parameters = list(inspect.signature(function).parameters.items())[1:]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # those of object.__init__
     return {name: parameter for name, parameter in parameters if parameter.kind not in variadic}
+
+
+def nested(noun: str, member: type) -> dict[str, str]:
+    """The options that are members themselves, annotated with a noun's base class, and their nouns; the member's own
+    noun goes before others with the same base.
+    """
+    kinds = {key: {hint, *get_args(hint)} for key, hint in _hints(member).items()}
+    nouns = [noun, *NOUNS]
+    found = {key: next((n for n in nouns if base_of(n) in kind), None) for key, kind in kinds.items()}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def check(noun: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +99,7 @@ def check(noun: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
     if name not in members(noun):
         raise unknown(noun, name, members(noun))
     member = members(noun)[name]
-    valid, hints = options(member), get_type_hints(member.__init__)
+    valid, hints, inside = options(member), _hints(member), nested(noun, member)
     for key in given:
         if key not in valid:
             raise (
@@ -90,7 +107,16 @@ def check(noun: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
                 if valid
                 else ValueError(f"{noun} {name!r} has no options, got {key!r}")
             )
-    return {"name": name, **{key: _typed(noun, key, value, hints.get(key, Any)) for key, value in given.items()}}
+    return {"name": name} | {
+        key: spell(inside[key], value)
+        if key in inside and value is not None
+        else _typed(noun, key, value, hints.get(key, Any))
+        for key, value in given.items()
+    }
+
+
+def _hints(member: type) -> dict[str, Any]:
+    return get_type_hints(getattr(member, "assemble", member.__init__))
 
 
 def _typed(noun: str, key: str, value: Any, hint: Any) -> Any:
@@ -108,8 +134,11 @@ def _typed(noun: str, key: str, value: Any, hint: Any) -> Any:
         raise ValueError(f"{noun}.{key} {problem}, got {str(value)[:80]!r}") from error
 
 
-def build(noun: str, choice: Any) -> Any:
-    """A new member from a name, a mapping of name and options, or an instance, which is copied."""
+def build(noun: str, choice: Any, *parts: Any) -> Any:
+    """A new member from a name, a mapping of name and options, or an instance, which is copied.
+
+    Models need their ``parts`` besides.
+    """
     if isinstance(choice, base_of(noun)):
         return copy.deepcopy(choice)
     if not isinstance(choice, str | Mapping):
@@ -117,8 +146,11 @@ def build(noun: str, choice: Any) -> Any:
         raise TypeError(f"{noun} is a name, a mapping with a name, or a {kind}; got {type(choice).__name__}")
     given = check(noun, choice)
     member = members(noun)[given.pop("name")]
+    for key, inner in nested(noun, member).items():
+        if given.get(key) is not None:
+            given[key] = build(inner, given[key])
     try:
-        return member(**given)
+        return maker(member)(*parts, **given)
     except TypeError as error:
         raise ValueError(f"{noun} {name_of(member)!r}: {error}") from error
 
@@ -137,4 +169,6 @@ def spell(noun: str, choice: Any) -> dict[str, Any]:
             f"{type(choice).__name__} has no name, so it could not be loaded again; "
             f"register it as an entry point of the group 'vaekit.{noun}'"
         )
-    return {"name": name, **{key: getattr(choice, key) for key in options(type(choice))}}
+    inside, values = nested(noun, type(choice)), {key: getattr(choice, key) for key in options(type(choice))}
+    spelled = {key: spell(inside[key], values[key]) for key in inside if values.get(key) is not None}
+    return {"name": name, **values, **spelled}

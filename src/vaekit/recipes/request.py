@@ -24,7 +24,12 @@ class TrainRequest(BaseModel):
     resize: int | tuple[int, int] | None = Field(None, description="height and width that images are scaled to")
     include_test: bool = Field(False, description="train on the published test set too; nothing is then held out of it")
     held_out: float = Field(0.1, ge=0, lt=1, description="share of the examples kept for choosing the best weights")
-    latent_dim: int | None = Field(None, ge=1, description="number of latent dimensions")
+    binarize: bool = Field(False, description="draw 0 and 1 from grey values, anew at each look in training")
+    conditional: bool = Field(False, description="tell the model the label of each example")
+    model: Choice = Field({"name": "one-layer"}, description="how the latents chain")
+    latent_dim: int | tuple[int, ...] | None = Field(
+        None, description="number of latent dimensions, or channels, height and width of a latent image"
+    )
     network: Choice | None = Field(None, description="network of encoder and decoder")
     likelihood: Choice | None = Field(None, description="distribution of the data given the latents")
     posterior: Choice = Field({"name": "diagonal-normal"}, description="distribution of the latents given the data")
@@ -38,6 +43,9 @@ class TrainRequest(BaseModel):
     schedule: Choice = Field({"name": "one-cycle"}, description="course of the learning rate")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay")
+    average: float | None = Field(
+        None, gt=0, lt=1, description="decay of averaged weights, which are kept; none if out"
+    )
     patience: int | None = Field(None, ge=1, description="epochs without a better held-out bound before stopping")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
@@ -48,6 +56,14 @@ class TrainRequest(BaseModel):
     @classmethod
     def _spell(cls, value: Any, info: ValidationInfo) -> Any:
         return None if value is None else registry.spell(str(info.field_name), value)
+
+    @field_validator("latent_dim", mode="after")
+    @classmethod
+    def _size(cls, value: Any) -> Any:
+        size = (value,) if isinstance(value, int) else value
+        if size is not None and (len(size) not in (1, 3) or min(size) < 1):
+            raise ValueError(f"latent_dim is a number, or channels, height and width, of at least 1; got {value}")
+        return size[0] if size is not None and len(size) == 1 else value
 
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 
 from vaekit import store
 from vaekit.core import LatentModel
-from vaekit.data import Dataset, Schema, load_dataset, split
+from vaekit.data import Context, Dataset, Schema, load_dataset, split
 from vaekit.store import RunFolder
 from vaekit.training import (
     Feed,
@@ -65,9 +65,22 @@ class Run:
         write_card(folder, self.request, self.schema, self.model, self.history)
         return folder.path
 
-    def feed(self, raw: Any) -> Feed:
-        """Raw items, checked against the schema, as examples for tasks."""
-        return Feed.from_raw(self.schema, raw)
+    def feed(self, raw: Any, y: Any = None) -> Feed:
+        """Raw items, checked against the schema, as examples for tasks; y tells a conditional model what they are."""
+        return Feed.from_raw(self.schema, raw, y=y)
+
+    def context(self, n: int, y: Any = None) -> torch.Tensor | None:
+        """What n examples are told to a conditional model, (n, C), unknown where y is None; None for all others.
+
+        Raises ValueError if y is given to a model that is not conditional.
+        """
+        if self.schema.context is None:
+            if y is not None:
+                raise ValueError(
+                    "this model is not conditional, so it cannot be told labels; train it with conditional"
+                )
+            return None
+        return torch.from_numpy(self.schema.context.encode(y, n))
 
 
 def load_run_data(request: TrainRequest) -> Dataset:
@@ -83,6 +96,15 @@ def training_items(request: TrainRequest, dataset: Dataset) -> tuple[np.ndarray,
         return dataset.x, dataset.y
     y = None if dataset.y is None or dataset.y_test is None else np.concatenate([dataset.y, dataset.y_test])
     return np.concatenate([dataset.x, dataset.x_test]), y
+
+
+def infer_schema(request: TrainRequest, dataset: Dataset, x: np.ndarray, y: Any) -> Schema:
+    """How the items map to what the model sees and is told. Raises ValueError where the request cannot be met."""
+    schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
+    if request.conditional and y is None:
+        raise ValueError("a conditional model is told the labels, but these data have none; leave out conditional")
+    context = Context.infer(y, dataset.classes) if request.conditional else None
+    return replace(schema, binarized=request.binarize, context=context)
 
 
 def train(
@@ -101,14 +123,14 @@ def train(
     """
     dataset = dataset or load_run_data(request)
     x, y = training_items(request, dataset)
-    schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
+    schema = infer_schema(request, dataset, x, y)
     me = workers(request.device)
     kept, held = split(len(x), request.held_out, y=y, seed=request.seed)
     request = complete(request, schema, len(kept))
     model = build_model(request, schema, len(kept))
     if init is not None:
         load_weights(model, RunFolder.open(init).model)
-    training, keeper = _prepare(Run(request, schema, model), x, kept, held, me, reporter)
+    training, keeper = _prepare(Run(request, schema, model), x, y, kept, held, me, reporter)
     if out is not None and me.is_first:
         keeper.folder = RunFolder.create(out, overwrite=overwrite)
         write_choices(keeper.folder, request, schema, len(kept))
@@ -142,7 +164,7 @@ def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, report
     tensors, metadata = store.read_tensors(folder.checkpoint)
     weights = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
     model = _rebuild(request, schema, examples, folder.checkpoint, weights)
-    training, keeper = _prepare(Run(request, schema, model), x, kept, held, me, reporter)
+    training, keeper = _prepare(Run(request, schema, model), x, y, kept, held, me, reporter)
     load_state(training, tensors, metadata)
     if me.is_first:
         keeper.resume(folder, training.epoch)
@@ -151,19 +173,19 @@ def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, report
 
 
 def _prepare(
-    run: Run, x: np.ndarray, kept: np.ndarray, held: np.ndarray, me: Workers, reporter: Reporter | None
+    run: Run, x: np.ndarray, y: Any, kept: np.ndarray, held: np.ndarray, me: Workers, reporter: Reporter | None
 ) -> tuple[Training, _Keeper]:
     """The training, with everything that can be refused refused, and its record, which has no folder yet."""
     device = choose_device(run.request.device)
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", me.local_rank)
     keeper = _Keeper(run)
-    whole = Feed.from_raw(run.schema, x, device)
+    whole = Feed.from_raw(run.schema, x, device, y=y, varying=True)
     training = Training(
         run.model,
         build_objective(run.request),
         whole.select(kept) if len(held) else whole,
-        whole.select(held) if len(held) else None,
+        whole.select(held).fixed() if len(held) else None,
         build_settings(run.request),
         device=device,
         workers=me,

@@ -24,4 +24,4 @@ def reconstruct(model: LatentModel, examples: Feed | Tensor) -> Tensor:
 
 def decoded_mean(model: LatentModel, z: Tensor, c: Tensor | None = None) -> Tensor:
     """The mean of p(x|z) for one batch of flat latents (B, D), on the model's device."""
-    return model.decode((z.unflatten(1, model.shapes.latent or ()),), c).mean
+    return model.decode(model.split(z), c).mean

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,13 +24,18 @@ from .step import Step
 
 METRICS = ("loss", "reconstruction", "kl")
 VALIDATION_CHUNK = 1000
-ORDER, STEP, VALIDATION = range(3)  # the named streams of random numbers
+PREPARED = 4096  # examples that a model may start from
+ORDER, STEP, VALIDATION, PREPARATION = range(4)  # the named streams of random numbers
 SCALARS = ("epoch", "step", "rolled_back", "stale", "rate", "lr", "seconds", "best_epoch")  # of a training's position
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: ``clip`` is the largest gradient norm, ``patience`` the epochs without a better held-out bound."""
+    """How to train: ``clip`` is the largest gradient norm, ``patience`` the epochs without a better held-out bound.
+
+    With ``average``, the weights that are validated and kept are an exponential moving average of that decay
+    (Polyak and Juditsky, 1992), of shorter memory in the first steps.
+    """
 
     epochs: int = 30
     batch_size: int = 128
@@ -38,6 +43,7 @@ class Settings:
     schedule: Schedule = field(default_factory=OneCycle)
     clip: float | None = None
     weight_decay: float = 0.0
+    average: float | None = None
     patience: int | None = None
     seed: int = 0
     precision: str = "auto"
@@ -93,6 +99,7 @@ class Training:
         self.step_module = Step(model, objective).to(self.device)
         self.callable = self._wrapped(self.step_module)
         self.parameters = [p for p in self.step_module.parameters() if p.requires_grad]
+        self._refuse()
         fused = self.device.type in ("cpu", "cuda")
         self.optimizer = torch.optim.AdamW(
             self.parameters, settings.lr, weight_decay=settings.weight_decay, fused=fused
@@ -103,6 +110,9 @@ class Training:
         self.sums = torch.zeros(len(METRICS), dtype=self.dtype, device=self.device)
         self.epoch = self.step = self.rolled_back = self.stale = 0
         self.rate, self.lr, self.seconds = 1.0, settings.lr, 0.0
+        self.averaged = self._weights() if settings.average else None
+        self.solver: Iterator[None] | None = None
+        self.solved = False
         self.best: dict[str, Tensor] | None = None
         self.best_loss, self.best_epoch = math.inf, 0
 
@@ -115,10 +125,13 @@ class Training:
         """
         self.step_module.train()
         with isolated_rng(self.settings.seed), Interrupts() as self.interrupts:
+            if self.epoch == self.step == 0:
+                self._prepare()
+            self.solver = self.model.solve(lambda: self.train.chunks(VALIDATION_CHUNK))
             good = self.state()
             self.reporter.start(self)
             try:
-                while self.epoch < self.settings.epochs and self.stale < (self.settings.patience or math.inf):
+                while not self._is_done():
                     try:
                         self._run_epoch()
                     except _NonFiniteError as problem:
@@ -132,14 +145,18 @@ class Training:
 
     def finish(self) -> None:
         """Put the best weights so far into the model."""
-        if self.best is not None:
-            self.model.load_state_dict(self.best)
+        best = self.best or self.averaged
+        if best is not None:
+            self.model.load_state_dict(best)
         self.model.eval()
 
     def validate(self) -> float:
         """Minus the mean evidence bound on the held-out examples, in nats; the noise is the same at every call."""
         if self.valid is None:
             raise ValueError("there are no held-out examples")
+        raw = None if self.averaged is None else self._weights()
+        if raw is not None:
+            self.model.load_state_dict(self.averaged or {})
         total, was_training = torch.zeros((), dtype=self.dtype, device=self.device), self.model.training
         self.model.eval()
         with torch.no_grad(), isolated_rng(0):
@@ -152,6 +169,8 @@ class Training:
                     trace, log_px = terms(self.model, batch, 1, Noise(first, rows))
                 total += (log_px - trace.kl()).to(self.dtype).sum()
         self.model.train(was_training)
+        if raw is not None:
+            self.model.load_state_dict(raw)
         return -(self.workers.add(total) / len(self.valid)).item()
 
     def state(self) -> dict[str, Any]:
@@ -161,7 +180,8 @@ class Training:
         position = {name: getattr(self, name) for name in SCALARS}
         position["best_loss"] = None if math.isinf(self.best_loss) else self.best_loss
         return {
-            "model": {name: value.clone() for name, value in self.model.state_dict().items()},
+            "model": self._weights(),
+            "averaged": self.averaged and {name: value.clone() for name, value in self.averaged.items()},
             "best": self.best,
             "optimizer": flat,
             "position": {**position, "sums": self.sums.tolist()},
@@ -181,9 +201,69 @@ class Training:
         for name in SCALARS:
             setattr(self, name, type(getattr(self, name))(position[name]))
         self.best_loss = math.inf if position["best_loss"] is None else float(position["best_loss"])
-        self.best = state["best"] and {k: v.to(self.device) for k, v in state["best"].items()}
+        for kind in ("best", "averaged"):
+            weights = state[kind]
+            setattr(self, kind, weights and {name: value.to(self.device).clone() for name, value in weights.items()})
+
+    def _is_done(self) -> bool:
+        settings = self.settings
+        return self.solved or self.epoch >= settings.epochs or self.stale >= (settings.patience or math.inf)
+
+    def _refuse(self) -> None:
+        """Raise ValueError where model and objective do not fit, which a step on two examples tells."""
+        if self.workers.world > 1 and self.objective.couples_batch:
+            name = type(self.objective).__name__
+            raise ValueError(f"{name} couples the examples of a batch, which is spread here over several processes: "
+                             "train in one process, or use objective 'elbo'")  # fmt: skip
+        with torch.no_grad(), isolated_rng(0):
+            batch = self.train.batch(slice(0, 2))
+            for progress in (0.0, 1.0):
+                try:
+                    self.step_module(batch, torch.tensor(progress, device=self.device))
+                except (TypeError, NotImplementedError) as problem:
+                    raise ValueError(f"these choices do not fit together: {problem}") from problem
+
+    def _prepare(self) -> None:
+        """Let the model start from examples."""
+        seed_generator(self.device, stream(self.settings.seed, PREPARATION))
+        order = permutation(len(self.train), stream(self.settings.seed, ORDER, 0))[:PREPARED]
+        self.model.prepare(self.train.batch(order.to(self.device)))
+        if self.averaged is not None:
+            self.averaged = self._weights()
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in self.model.state_dict().items()}
+
+    @torch.no_grad()
+    def _average(self, averaged: dict[str, Tensor], position: int) -> None:
+        """Move the averaged weights towards the current ones; what is not a number of floating point is copied."""
+        decay = min(self.settings.average or 0.0, (1 + position) / (10 + position))
+        current = self.model.state_dict()
+        names = [name for name, value in averaged.items() if value.is_floating_point()]
+        torch._foreach_lerp_([averaged[name] for name in names], [current[name] for name in names], 1 - decay)
+        for name in averaged.keys() - set(names):
+            averaged[name].copy_(current[name])
+
+    def _solve(self) -> None:
+        """An epoch of a model that learns without gradients."""
+        started = time.perf_counter()
+        with torch.no_grad():
+            ended = object()
+            self.solved = next(self.solver or iter(()), ended) is ended
+            if self.solved and self.epoch:
+                return
+            for batch in self.train.chunks(VALIDATION_CHUNK):
+                metrics = self.step_module(batch, self.progress.fill_(1.0))[1]
+                self.sums += torch.stack([metrics[name] for name in METRICS]).to(self.dtype) * len(batch.x)
+        self.seconds = time.perf_counter() - started
+        if not self.sums.isfinite().all():
+            raise _NonFiniteError(f"the loss became {self.sums[0].item()} in epoch {self.epoch + 1}")
+        self._finish_epoch()
 
     def _run_epoch(self) -> None:
+        if self.solver is not None:
+            self._solve()
+            return
         settings, n = self.settings, len(self.train)
         order = permutation(n, stream(settings.seed, ORDER, self.epoch)).to(self.device)
         check = 1 if self.device.type == "cpu" else 50
@@ -221,7 +301,8 @@ class Training:
         self.step_module.noise = Noise(first, len(index)) if self.workers.world > 1 else Noise()
         rows = index[first : max(last, first + 1)]  # without a share of a small last batch: a row of weight 0
         with self.precision.autocast():
-            loss, metrics, stats = self.callable(self.train.batch(rows), self.progress.fill_(progress))
+            batch = self.train.batch(rows, self.step_module.noise)
+            loss, metrics, stats = self.callable(batch, self.progress.fill_(progress))
         self.optimizer.zero_grad()
         (loss if self.workers.world == 1 else loss * weight * self.workers.world).backward()
         if settings.clip is not None:
@@ -229,6 +310,8 @@ class Training:
         self.optimizer.step()
         if stats:
             self.model.update({name: self.workers.add(value) for name, value in stats.items()})
+        if self.averaged is not None:
+            self._average(self.averaged, position)
         part = torch.stack([metrics[name] for name in METRICS]).to(self.dtype) * len(index) * weight
         self.sums += self.workers.add(part)
         self.step += 1
@@ -242,7 +325,7 @@ class Training:
         self.stale += 1
         if val_loss is not None and val_loss < self.best_loss:
             self.best_loss, self.best_epoch, self.stale = val_loss, self.epoch, 0
-            self.best = {name: value.clone() for name, value in self.model.state_dict().items()}
+            self.best = self._weights() if self.averaged is None else dict(self.averaged)
         speed = len(self.train) / max(self.seconds, 1e-9)
         row = {"epoch": self.epoch, **means, "val_loss": val_loss, "lr": self.lr}
         self.reporter.epoch(self, {**row, "seconds": self.seconds, "examples_per_second": speed})

@@ -28,6 +28,7 @@ class Step(nn.Module):
             if latent.q.penalty is not None:
                 value = value - latent.q.penalty
             stats.update(latent.q.stats())
+        stats.update(self.model.likelihood.stats(trace.px, batch.x, batch.mask))
         loss = -value.mean()
         with torch.no_grad():
             metrics = {"loss": loss.detach(), "reconstruction": -log_px.mean(), "kl": trace.kl().mean()}
