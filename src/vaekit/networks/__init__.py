@@ -2,6 +2,8 @@
 
 from .base import Network
 from .convolutional import Convolutional
+from .gated_mlp import GatedMLP
 from .mlp import MLP
+from .residual import Residual
 
-__all__ = ["MLP", "Convolutional", "Network"]
+__all__ = ["MLP", "Convolutional", "GatedMLP", "Network", "Residual"]

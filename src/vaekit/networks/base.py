@@ -26,6 +26,26 @@ def count(sizes: Sequence[Size]) -> int:
     return sum(math.prod(size) for size in sizes)
 
 
+def halved(size: Sequence[int], times: int) -> list[Size]:
+    """A height and a width, and what they are after one, two, ... halvings, rounded up."""
+    sizes = [Size(size)]
+    for _ in range(times):
+        sizes.append(Size([(side + 1) // 2 for side in sizes[-1]]))
+    return sizes
+
+
+def halvings(fine: Sequence[int], coarse: Sequence[int]) -> int:
+    """How often a height and width must be halved, rounding up, to give another; ValueError if never."""
+    sizes = halved(fine, max(fine).bit_length())
+    if Size(coarse) not in sizes:
+        valid = ", ".join(f"{height}×{width}" for height, width in dict.fromkeys(sizes))
+        raise ValueError(
+            f"maps of {fine[0]}×{fine[1]} and of {coarse[0]}×{coarse[1]} are not some halvings apart; "
+            f"use one of {valid}"
+        )
+    return sizes.index(Size(coarse))
+
+
 def glorot(module: nn.Module) -> nn.Module:
     """Uniform weights of variance 2 / (fan in + fan out), biases zero (Glorot and Bengio, 2010)."""
     for parameter in module.parameters():

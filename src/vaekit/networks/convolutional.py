@@ -1,5 +1,6 @@
 """Convolutional encoders and decoders for images of any height, width and channel count."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch import Size, Tensor, nn
 
 from . import strided
-from .base import Network, count, flatten_all, glorot
+from .base import Network, count, flatten_all, glorot, halved, halvings
 
 
 class Convolutional(Network):
@@ -32,30 +33,41 @@ class Convolutional(Network):
         self.channels, self.dense = list(channels), dense
 
     def build(self, inputs: Sequence[Size], out: Size) -> nn.Module:
-        """An encoder if an input is an image (C, H, W), a decoder if the output (P, C, H, W) is."""
-        images = [size for size in inputs if len(size) == 3]
-        if images and len(out) < 4:
-            return _Encoder(inputs, out, self.channels, self.dense)
-        if len(out) == 4 and not images:
-            return _Decoder(inputs, out, self.channels)
-        raise ValueError(
-            f"a convolutional network maps an image (C, H, W) to a vector or a vector to an image; "
-            f"got {[tuple(size) for size in inputs]} to {tuple(out)}: use network 'mlp' for data that are not images"
-        )
+        """An encoder if an input is an image (C, H, W), a decoder if the output (P, C, H, W) is.
+
+        If both are, the finer one is the image, the other is a map of latents.
+        """
+        sizes = sorted({size[1:] for size in inputs if len(size) == 3})
+        if len(sizes) > 1:
+            raise ValueError(f"all maps that enter a network must have one size, got {[tuple(size) for size in sizes]}")
+        if not sizes and len(out) != 4:
+            raise ValueError(
+                f"a convolutional network maps an image (C, H, W) to a vector or a vector to an image; "
+                f"got {[tuple(size) for size in inputs]} to {tuple(out)}: use network 'mlp' for data that are not images"
+            )
+        if not sizes or len(out) != 4:
+            kind, channels = (_Encoder if sizes else _Decoder), self.channels
+        else:
+            kind = _Decoder if out[-2:] > sizes[0] else _Encoder
+            halves = halvings(max(sizes[0], out[-2:]), min(sizes[0], out[-2:]))
+            channels = self.channels[:halves]
+            if not 1 <= halves <= len(self.channels):
+                raise ValueError(
+                    f"convolutional with channels {self.channels} halves height and width 1 to {len(self.channels)} "
+                    f"times, not {halves} times as from {tuple(sizes[0])} to {tuple(out[-2:])}: use network 'residual'"
+                )
+        return kind(inputs, out, channels, self.dense)
 
 
-def _halved(size: Sequence[int], times: int) -> list[tuple[int, int]]:
-    height, width = size
-    sizes = [(height, width)]
-    for _ in range(times):
-        height, width = (height + 1) // 2, (width + 1) // 2
-        sizes.append((height, width))
-    return sizes
-
-
-def _padding(size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _padding(size: Sequence[int]) -> tuple[int, int, int, int]:
     """Left, right, top, bottom of Keras's "same" padding for kernel 3 and stride 2."""
     return size[1] % 2, 1, size[0] % 2, 1
+
+
+def _along(maps: Tensor, vectors: Sequence[Tensor]) -> Tensor:
+    """Vectors repeated at each pixel of (B, h, w, C), after its channels."""
+    size = maps.shape[1:3]
+    return torch.cat([maps, *(v.flatten(1)[:, None, None].expand(-1, *size, -1) for v in vectors)], -1)
 
 
 def _as_products(x: Tensor) -> bool:
@@ -67,45 +79,48 @@ class _Encoder(nn.Module):
         super().__init__()
         self.is_image = [len(size) == 3 for size in inputs]
         images = [size for size in inputs if len(size) == 3]
-        if any(size[1:] != images[0][1:] for size in images):
-            raise ValueError(f"all images must have one size, got {[tuple(size[1:]) for size in images]}")
-        self.sizes, self.out = _halved(images[0][1:], len(channels)), out
+        self.sizes, self.out = halved(images[0][1:], len(channels)), out
         widths = [sum(size[0] for size in images), *channels]
         layers = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2) for a, b in pairwise(widths))
         self.convolutions = cast("list[nn.Conv2d]", layers)
-        features = channels[-1] * self.sizes[-1][0] * self.sizes[-1][1]
+        self.is_map = len(out) == 4
+        features = channels[-1] * (1 if self.is_map else math.prod(self.sizes[-1]))
         features += count([size for size in inputs if len(size) != 3])
-        self.dense = nn.Linear(features, dense) if dense else None
-        self.head = nn.Linear(dense or features, count([out]))
+        self.dense = nn.Linear(features, dense) if dense and not self.is_map else None
+        self.head = nn.Linear(dense if self.dense else features, count([out[:-2] if self.is_map else out]))
         glorot(self)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         image = torch.cat([value for value, is_image in zip(inputs, self.is_image, strict=True) if is_image], 1)
+        others = [value for value, is_image in zip(inputs, self.is_image, strict=True) if not is_image]
         h = self._products(image) if _as_products(image) else self._convolve(image)
-        h = flatten_all([h, *(value for value, is_image in zip(inputs, self.is_image, strict=True) if not is_image)])
+        if self.is_map:
+            return self.head(_along(h, others)).permute(0, 3, 1, 2).unflatten(1, self.out[:-2])
+        h = flatten_all([h, *others])
         h = h if self.dense is None else F.relu(self.dense(h))
         return self.head(h).unflatten(1, self.out)
 
     def _convolve(self, x: Tensor) -> Tensor:
         for layer, size in zip(self.convolutions, self.sizes[:-1], strict=True):
             x = F.relu(layer(F.pad(x, _padding(size))))
-        return x.permute(0, 2, 3, 1).flatten(1)
+        return x.permute(0, 2, 3, 1)
 
     def _products(self, x: Tensor) -> Tensor:
         x = x.permute(2, 3, 0, 1)
         for layer, (height, width) in zip(self.convolutions, self.sizes[:-1], strict=True):
             x = F.pad(x, (0, 0, 0, 0, width % 2, 0, height % 2, 0))
             x = strided.downsample(strided.to_blocks(x), layer.weight, layer.bias)
-        return x.permute(2, 0, 1, 3).flatten(1)
+        return x.permute(2, 0, 1, 3)
 
 
 class _Decoder(nn.Module):
-    def __init__(self, inputs: Sequence[Size], out: Size, channels: list[int]):
+    def __init__(self, inputs: Sequence[Size], out: Size, channels: list[int], dense: int):
         super().__init__()
-        self.out, self.sizes = out, _halved(out[-2:], len(channels))[::-1]
+        self.out, self.sizes = out, halved(out[-2:], len(channels))[::-1]
+        self.is_map = [len(size) == 3 for size in inputs]
         self.start = channels[0]
-        height, width = self.sizes[0]
-        self.dense = nn.Linear(count(inputs), height * width * self.start)
+        features = count([size[:1] if len(size) == 3 else size for size in inputs])
+        self.dense = nn.Linear(features, self.start * (1 if any(self.is_map) else math.prod(self.sizes[0])))
         widths = [self.start, *reversed(channels)]
         layers = nn.ModuleList(nn.ConvTranspose2d(a, b, 3, stride=2) for a, b in pairwise(widths))
         self.transposed = cast("list[nn.ConvTranspose2d]", layers)
@@ -113,9 +128,16 @@ class _Decoder(nn.Module):
         glorot(self)
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        h = F.relu(self.dense(flatten_all(inputs))).view(-1, *self.sizes[0], self.start)
+        h = F.relu(self.dense(self._features(inputs))).view(-1, *self.sizes[0], self.start)
         image = self._products(h) if _as_products(h) else self._convolve(h)
         return image.unflatten(1, self.out[:-2])
+
+    def _features(self, inputs: Sequence[Tensor]) -> Tensor:
+        if not any(self.is_map):
+            return flatten_all(inputs)
+        maps = [value for value, is_map in zip(inputs, self.is_map, strict=True) if is_map]
+        others = [value for value, is_map in zip(inputs, self.is_map, strict=True) if not is_map]
+        return _along(torch.cat(maps, 1).permute(0, 2, 3, 1), others)
 
     def _convolve(self, h: Tensor) -> Tensor:
         x = h.permute(0, 3, 1, 2)

@@ -1,5 +1,7 @@
 """Priors p(z)."""
 
+from .flow import FlowPrior
 from .standard_normal import StandardNormal
+from .vamp import VampPrior
 
-__all__ = ["StandardNormal"]
+__all__ = ["FlowPrior", "StandardNormal", "VampPrior"]

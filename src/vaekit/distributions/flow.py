@@ -1,0 +1,34 @@
+"""A standard normal variable seen through an invertible transformation."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Size, Tensor
+from torch.types import _size
+
+from .density import NONE, Density
+
+
+class Flow(Density):
+    """The z for which f(z) is standard normal: log p(z) = log N(f(z); 0, I) + log |det ∂f/∂z|.
+
+    ``transform`` is f over vectors, one of zuko's; an event of any shape is flattened for it.
+    """
+
+    def __init__(self, transform: Any, batch_shape: Size, event_shape: Size, like: Tensor):
+        super().__init__(batch_shape, event_shape)
+        self.transform, self.like = transform, like
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density, (..., *batch), computed in float32."""
+        with torch.autocast(value.device.type, enabled=False):
+            base, log_det = self.transform.call_and_ladj(value.float().flatten(-len(self.event_shape)))
+            return log_det - 0.5 * (base.square() + math.log(2 * math.pi)).sum(-1)
+
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
+        """The inverse of a standard normal draw."""
+        with torch.no_grad():
+            shape = (*sample_shape, *self.batch_shape)
+            noise = torch.randn(*shape, math.prod(self.event_shape), device=self.like.device)
+            return self.transform.inv(noise).view(*shape, *self.event_shape)

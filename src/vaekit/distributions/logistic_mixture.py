@@ -1,0 +1,70 @@
+"""A mixture of logistics on the points of a grid, with point masses at its two ends."""
+
+import torch
+from torch import Size, Tensor
+from torch.types import _size
+
+from .density import NONE, Density
+from .discretized_logistic import DiscretizedLogistic
+
+
+class LogisticMixture(Density):
+    """Elementwise mass on the grid low, low + step, …, high: P(x) = Σ wₘ Pₘ(x) + w₋ [x = low] + w₊ [x = high].
+
+    Pₘ is a :class:`DiscretizedLogistic`, and all weights sum to one, hence the masses do (Salimans et al., 2017,
+    PixelCNN++; the spikes are ours). ``loc`` and ``log_scale`` are (..., M), ``logits`` (..., M) without spikes or
+    (..., M + 2) with those of low and high last.
+    """
+
+    has_enumerate_support = True
+
+    def __init__(self, logits: Tensor, loc: Tensor, log_scale: Tensor, low: float, high: float, step: float):
+        super().__init__(loc.shape[:-1])
+        self.logistics = DiscretizedLogistic(loc, log_scale, low, high, step)
+        self.log_weights = logits.log_softmax(-1)
+        self.low, self.high, self.step, self.components = low, high, step, loc.shape[-1]
+        self.has_spikes = logits.shape[-1] > self.components
+
+    @property
+    def mean(self) -> Tensor:
+        """The weighted mean of the logistics' own means and the ends, within half a step of the grid's own."""
+        weights = self.log_weights.exp()
+        mean = (weights[..., : self.components] * self.logistics.mean).sum(-1)
+        return mean + weights[..., -2] * self.low + weights[..., -1] * self.high if self.has_spikes else mean
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-mass; stable for masses that underflow."""
+        each = self.log_weights[..., : self.components] + self.logistics.log_prob(value.unsqueeze(-1))
+        inside = each.logsumexp(-1)
+        if not self.has_spikes:
+            return inside
+        at_low, at_high = value < self.low + self.step / 2, value > self.high - self.step / 2
+        spike = torch.where(at_low, self.log_weights[..., -2], self.log_weights[..., -1])
+        return torch.where(at_low | at_high, torch.logaddexp(inside, spike), inside)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(X ≤ value) at points of the grid, at the cost of one of them."""
+        weights, loc, scale = self.log_weights.exp(), self.logistics.loc, self.logistics.log_scale.exp()
+        below = torch.sigmoid((value.unsqueeze(-1) + self.step / 2 - loc) / scale)
+        total = (weights[..., : self.components] * below).sum(-1)
+        total = total + weights[..., -2] if self.has_spikes else total
+        half = self.step / 2
+        return torch.where(value < self.low - half, 0, torch.where(value > self.high - half, 1, total))
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All points of the grid, (levels, ...), whose masses are ``log_prob(enumerate_support()).exp()``."""
+        levels = torch.arange(round((self.high - self.low) / self.step) + 1, device=self.log_weights.device)
+        points = (self.low + self.step * levels).view(-1, *[1] * len(self.batch_shape))
+        return points.expand(-1, *self.batch_shape) if expand else points
+
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
+        """A component, then a draw from it."""
+        with torch.no_grad():
+            shape = Size([*sample_shape, *self.batch_shape])
+            weights = self.log_weights.exp()
+            chosen = torch.multinomial(weights.flatten(0, -2), shape.numel() // weights[..., 0].numel(), True)
+            chosen = chosen.T.reshape(*shape, 1)
+            draws = self.logistics.sample(sample_shape)
+            inside = draws.gather(-1, chosen.clamp(max=self.components - 1)).squeeze(-1)
+            chosen = chosen.squeeze(-1) - self.components
+            return torch.where(chosen == 0, self.low, torch.where(chosen == 1, self.high, inside))

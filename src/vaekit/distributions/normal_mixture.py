@@ -1,0 +1,63 @@
+"""Mixtures of normal distributions with diagonal covariances."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.types import _size
+
+from .density import NONE, Density
+
+
+class NormalMixture(Density):
+    """Σ_m w_m N(mean_m, diag exp(log_var_m)) over an event of ``dims`` dimensions.
+
+    ``logits`` (..., M) are log w up to a constant; ``mean`` and ``log_var`` (..., M, *event), the batch shape in front
+    being () or (B,). The log-densities of all components come from one matrix product in float32, not from a tensor of
+    all differences; they are exact to about 1e-7 · |z - center|² / variance nats.
+    """
+
+    def __init__(self, logits: Tensor, mean: Tensor, log_var: Tensor, dims: int):
+        split = mean.dim() - dims
+        super().__init__(mean.shape[: split - 1], mean.shape[split:])
+        self.logits, self.loc, self.log_var, self.dims = logits.log_softmax(-1), mean, log_var, dims
+
+    @property
+    def mean(self) -> Tensor:
+        """Σ_m w_m mean_m."""
+        weights = self.logits.exp().view(*self.logits.shape, *[1] * self.dims)
+        return (weights * self.loc).sum(-1 - self.dims)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density, (..., *batch)."""
+        return self.log_joint(value).logsumexp(-1)
+
+    def log_joint(self, value: Tensor) -> Tensor:
+        """log w_m + log-density under component m, (..., *batch, M)."""
+        with torch.autocast(value.device.type, enabled=False):
+            z, mean, log_var = (x.float().flatten(-self.dims) for x in (value, self.loc, self.log_var))
+            center = mean.detach().mean(-2)
+            z, mean, precision = z - center, mean - center.unsqueeze(-2), (-log_var).exp()
+            at_zero = (mean.square() * precision + log_var).sum(-1) + mean.shape[-1] * math.log(2 * math.pi)
+            features, weights = torch.cat([z.square(), z], -1), torch.cat([precision, -2 * mean * precision], -1)
+            if self.batch_shape:
+                quadratic = torch.einsum("...bd,bmd->...bm", features, weights)
+            else:
+                quadratic = features @ weights.mT
+            return self.logits - 0.5 * (quadratic + at_zero)
+
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
+        """A component by its weight, then a draw from it."""
+        with torch.no_grad():
+            shape = (*sample_shape, *self.batch_shape)
+            weights = self.logits.exp().expand(*self.batch_shape, -1)
+            count = math.prod(sample_shape)
+            chosen = torch.multinomial(weights, count, replacement=True)
+            chosen = chosen.movedim(-1, 0).reshape(count, *self.batch_shape, 1)
+            mean, log_var = (
+                x.flatten(-self.dims).expand(count, *self.batch_shape, -1, -1) for x in (self.loc, self.log_var)
+            )
+            index = chosen.unsqueeze(-1).expand(*chosen.shape, mean.shape[-1])
+            mean, log_var = (x.gather(-2, index).squeeze(-2) for x in (mean, log_var))
+            z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
+            return z.view(*shape, *self.event_shape)
