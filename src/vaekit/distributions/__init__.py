@@ -1,10 +1,26 @@
 """Densities that torch lacks, or computes in more steps than needed."""
 
+from .affine import Affine
+from .calibrated_normal import CalibratedNormal
+from .continuous_bernoulli import ContinuousBernoulli
 from .diagonal_normal import DiagonalNormal
 from .discretized_logistic import DiscretizedLogistic
 from .flow import Flow
 from .logistic_mixture import LogisticMixture
 from .normal_mixture import NormalMixture
+from .on_grid import Levels, OnGrid
 from .scaled import Dequantized
 
-__all__ = ["Dequantized", "DiagonalNormal", "DiscretizedLogistic", "Flow", "LogisticMixture", "NormalMixture"]
+__all__ = [
+    "Affine",
+    "CalibratedNormal",
+    "ContinuousBernoulli",
+    "Dequantized",
+    "DiagonalNormal",
+    "DiscretizedLogistic",
+    "Flow",
+    "Levels",
+    "LogisticMixture",
+    "NormalMixture",
+    "OnGrid",
+]

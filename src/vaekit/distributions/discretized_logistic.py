@@ -16,6 +16,8 @@ class DiscretizedLogistic(Density):
     that the masses sum to one (Salimans et al., 2017, PixelCNN++, without the mixture).
     """
 
+    has_enumerate_support = True
+
     def __init__(self, loc: Tensor, log_scale: Tensor, low: float, high: float, step: float):
         super().__init__(loc.shape)
         self.loc, self.log_scale, self.low, self.high, self.step = loc, log_scale, low, high, step
@@ -45,3 +47,9 @@ class DiscretizedLogistic(Density):
             u = torch.rand(*sample_shape, *self.loc.shape, device=self.loc.device).clamp(1e-7, 1 - 1e-7)
             x = self.loc + self.log_scale.exp() * torch.logit(u)
             return ((x - self.low) / self.step).round().mul(self.step).add(self.low).clamp(self.low, self.high)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values, lowest first: (levels, *batch), or (levels, 1, …) without ``expand``."""
+        levels = round((self.high - self.low) / self.step) + 1
+        values = self.low + self.step * torch.arange(levels, device=self.loc.device).view(-1, *[1] * self.loc.dim())
+        return values.expand(-1, *self.loc.shape) if expand else values

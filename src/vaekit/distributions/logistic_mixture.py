@@ -43,7 +43,7 @@ class LogisticMixture(Density):
         return torch.where(at_low | at_high, torch.logaddexp(inside, spike), inside)
 
     def cdf(self, value: Tensor) -> Tensor:
-        """P(X ≤ value) at points of the grid, at the cost of one of them."""
+        """P(X ≤ value) at points of the grid, without the masses of the others."""
         weights, loc, scale = self.log_weights.exp(), self.logistics.loc, self.logistics.log_scale.exp()
         below = torch.sigmoid((value.unsqueeze(-1) + self.step / 2 - loc) / scale)
         total = (weights[..., : self.components] * below).sum(-1)
@@ -52,10 +52,9 @@ class LogisticMixture(Density):
         return torch.where(value < self.low - half, 0, torch.where(value > self.high - half, 1, total))
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        """All points of the grid, (levels, ...), whose masses are ``log_prob(enumerate_support()).exp()``."""
-        levels = torch.arange(round((self.high - self.low) / self.step) + 1, device=self.log_weights.device)
-        points = (self.low + self.step * levels).view(-1, *[1] * len(self.batch_shape))
-        return points.expand(-1, *self.batch_shape) if expand else points
+        """All values, lowest first: (levels, *batch), or (levels, 1, …) without ``expand``."""
+        values = self.logistics.enumerate_support(expand=False).squeeze(-1)
+        return values.expand(-1, *self.batch_shape) if expand else values
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A component, then a draw from it."""

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 from torch.types import _size
 
 from .density import NONE, Density
@@ -19,6 +19,12 @@ class Dequantized(Density):
     def __init__(self, density: Distribution, cell: Tensor):
         super().__init__(density.batch_shape)
         self.density, self.cell = density, cell
+        self.filler = getattr(density, "filler", 0.0)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """The values that p is a density over."""
+        return self.density.support  # pyright: ignore[reportReturnType]
 
     @property
     def mean(self) -> Tensor:

@@ -8,6 +8,8 @@ from torch.distributions import Distribution
 
 from vaekit.core import Family, Shapes
 
+from .kinds import unsuitable
+
 
 class Bernoulli(Family):
     """Log p(x|z) = x log p + (1 - x) log(1 - p), for x in [0, 1], with p = σ(φ).
@@ -19,10 +21,7 @@ class Bernoulli(Family):
     def bind(self, shapes: Shapes) -> Self:
         """Phi is one logit an element. Raises ValueError unless x lies in [0, 1]."""
         if (shapes.support.low, shapes.support.high) != (0, 1):
-            raise ValueError(
-                "the Bernoulli likelihood needs values with a known range, scaled to [0, 1]; "
-                f"these run from {shapes.support.low:g} to {shapes.support.high:g}: use likelihood 'gaussian'"
-            )
+            raise unsuitable("Bernoulli", "values with a known range, scaled to [0, 1]", shapes.support)
         self.event, self.phi = shapes.x, Size([1, *shapes.x])
         self.has_density = shapes.support.levels == 2
         return self

@@ -9,6 +9,8 @@ from torch.distributions import Distribution
 from vaekit import distributions
 from vaekit.core import Family, Shapes
 
+from .kinds import bounded_grid
+
 
 class DiscretizedLogistic(Family):
     """Probability mass of x on its grid from a logistic variable with a location and a scale for each element.
@@ -19,14 +21,8 @@ class DiscretizedLogistic(Family):
 
     def bind(self, shapes: Shapes) -> Self:
         """Phi is a location and a log-scale an element. Raises ValueError unless x sits on a bounded grid."""
-        support = shapes.support
-        if support.step is None or support.levels is None:
-            raise ValueError(
-                "the discretized logistic likelihood needs values on a grid with two ends, such as 8-bit pixels; "
-                "these are continuous: use likelihood 'gaussian'"
-            )
         self.event, self.phi = shapes.x, Size([2, *shapes.x])
-        self.low, self.high, self.step = support.low, support.high, support.step
+        self.low, self.high, self.step = bounded_grid("discretized logistic", shapes.support)
         return self
 
     def forward(self, phi: Tensor) -> Distribution:

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Size, Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, constraints
 from torch.types import _size
 
 from vaekit.core import Family, Shapes
 from vaekit.distributions.density import NONE, Density
+from vaekit.networks.base import glorot
 from vaekit.noise import Noise
 
 from .bernoulli import Bernoulli
+from .gaussian import Gaussian
 from .logistic_mixture import LogisticMixture
 
-PHASES = 4
-RASTER = (0, 3, 1, 2)  # of each phase, its pixel in a 2×2 block read line by line: the diagonal comes first
+ORDER = (0, 3, 1, 2)  # of the pixels in a 2×2 block, which are counted line by line: the diagonal comes first
 WINDOW = 5  # pixels of each earlier phase that a pixel sees, across; twice as many in the image
 
 
 class FourPhase(Family):
-    """p(x|z) = Π p(phase k | earlier phases, z), phase k being one pixel of every 2×2 block of the image.
+    """p(x|z) = Π p(phase k | earlier phases, z): phase k is one pixel of every 2×2 block of an image.
 
-    The decoder gives ``channels`` feature maps at half the height and width, (channels, 1, ⌈H/2⌉, ⌈W/2⌉), instead of
-    parameters: all of the image's full resolution is left to the phases. Phase k turns the features at its block and
-    a window of the earlier phases into the parameters of ``inner``, an elementwise likelihood, by a network of its
-    own with ``depth`` hidden layers of ``width`` units at each block. Without ``inner`` it is ``bernoulli`` for
-    two-valued data and ``logistic-mixture`` for others. Channels of one pixel are independent given the earlier phases
-    and z. Neighboring pixels then agree in draws, too, and the latents are left with what is not local (Menick and
-    Kalchbrenner, 2019, order whole images so).
+    In place of parameters the decoder gives ``channels`` feature maps at half the height and width, (channels, 1,
+    ⌈H/2⌉, ⌈W/2⌉), so that it never works at full resolution. Phase k turns the features at a block, and windows of the
+    earlier phases around it, into parameters of ``inner``, by a network of its own with ``depth`` hidden layers of
+    ``width`` units. ``inner`` is an elementwise likelihood; left out, it is ``bernoulli`` for two-valued data,
+    ``logistic-mixture`` for other grids and ``gaussian`` for continuous values. Given z and the earlier phases, all
+    elements of a phase are independent, channels included. Draws then agree between neighbors, and z is left with what
+    is not local; whole images are ordered so by Menick and Kalchbrenner (2019, subscale pixel networks).
 
-    With hidden cells a phase sees zeros in their place: the log-probability of the observed cells is that of a
-    normalized distribution, but not the exact marginal of the one without hidden cells.
+    ``log_prob`` takes one pass, a draw and the mean four. With hidden cells a phase sees the middle of the range in
+    their place: what the observed cells get is the log-probability of a normalized distribution, but not their exact
+    marginal under the one for whole images.
     """
 
     def __init__(self, inner: Family | None = None, channels: int = 32, width: int = 32, depth: int = 2):
@@ -54,7 +55,8 @@ class FourPhase(Family):
                 f"{tuple(shapes.x)}: use likelihood 'gaussian', 'bernoulli' or another without phases"
             )
         if self.inner is None:
-            self.inner = Bernoulli() if shapes.support.levels == 2 else LogisticMixture()
+            levels = shapes.support.levels
+            self.inner = Bernoulli() if levels == 2 else LogisticMixture() if levels else Gaussian()
         inner = self.inner.bind(shapes)
         if inner.phi[1:] != shapes.x:
             raise ValueError(
@@ -66,7 +68,11 @@ class FourPhase(Family):
         low, high = shapes.support.low, shapes.support.high
         bounded = isinstance(low, float | int) and isinstance(high, float | int) and math.isfinite(high - low)
         self.center, self.scale = ((high + low) / 2, (high - low) / 2) if bounded else (0.0, 1.0)
-        self.network = _Phases(self.channels, channels, inner.phi[0] * channels, self.width, self.depth)
+        self.phases = [pixel for pixel in ORDER if pixel // 2 < height and pixel % 2 < width]
+        window, out = channels * WINDOW**2, channels * inner.phi[0]
+        self.networks = nn.ModuleList(
+            _Phase(self.channels, k * window, out, self.width, self.depth) for k in range(len(self.phases))
+        )
         return self
 
     def embedded(self, event: Size) -> Size:
@@ -75,20 +81,34 @@ class FourPhase(Family):
 
     def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """That of ``inner``."""
-        return self._inner.embed(x, mask)
+        return self.bound.embed(x, mask)
 
     def dequantize(self, x: Tensor, samples: int, noise: Noise) -> Tensor:
         """That of ``inner``."""
-        return self._inner.dequantize(x, samples, noise)
+        return self.bound.dequantize(x, samples, noise)
+
+    def prepare(self, x: Tensor, mask: Tensor | None = None) -> None:
+        """That of ``inner``."""
+        self.bound.prepare(x, mask)
+
+    def stats(self, p: Distribution, x: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """Those of ``inner``, from the distributions whose log-probability was last taken."""
+        scored = p.scored if isinstance(p, _FourPhases) else None
+        return {} if scored is None else self.bound.stats(scored, x, mask)
+
+    def update(self, stats: dict[str, Tensor]) -> None:
+        """That of ``inner``."""
+        self.bound.update(stats)
 
     def forward(self, phi: Tensor) -> Distribution:
         """Phi (..., channels, 1, ⌈H/2⌉, ⌈W/2⌉)."""
         return _FourPhases(self, phi)
 
     @property
-    def _inner(self) -> Family:
+    def bound(self) -> Family:
+        """``inner``, or what stands in for it. Raises ValueError before ``bind``."""
         if self.inner is None:
-            raise ValueError("a four-phase likelihood without inner knows it only after bind")
+            raise ValueError("a four-phase likelihood without inner chooses it when bound to data: call bind first")
         return self.inner
 
     def given(self, features: Tensor, x: Tensor, mask: Tensor | None, phase: int | None = None) -> Distribution:
@@ -101,71 +121,57 @@ class FourPhase(Family):
         features = features.expand(*lead, *self.phi)
         if seen.shape[:-3] != lead[len(lead) + 3 - seen.dim() :]:
             seen = seen.expand(*lead, *self.event)
-        blocks = features.reshape(-1, self.channels, math.prod(self.phi[2:])).transpose(1, 2)
-        out = self.network(blocks, _windows(seen.reshape(-1, *self.event)), phase).float()
-        return self._inner(self._interleave(out, phase).unflatten(0, lead or (1,)).reshape(*lead, *self._inner.phi))
+        windows = _windows(seen.reshape(-1, *self.event), self.phases[:-1])
+        blocks = features.reshape(-1, self.channels, math.prod(self.phi[2:])).mT
+        blocks = blocks.reshape(-1, len(windows), self.channels)
+        chosen = range(len(self.phases)) if phase is None else [phase]
+        out = {self.phases[k]: self.networks[k](blocks, windows).float() for k in chosen}
+        return self.bound(self._interleave(out).reshape(*lead, *self.bound.phi))
 
-    def _interleave(self, out: Tensor, phase: int | None) -> Tensor:
-        """Parameters by phase (4 or 1, N·blocks, P·C) as those of images, (N, P, C, H, W)."""
+    def _interleave(self, out: dict[int, Tensor]) -> Tensor:
+        """Parameters (K, N·blocks, P·C) by pixel of the block, others being zero, as those of images (K·N, P, C, H,
+        W).
+        """
         (channels, height, width), (h, w) = self.event, self.phi[2:]
-        if phase is None:
-            out = torch.stack([out[RASTER.index(pixel)] for pixel in range(PHASES)])
-        else:
-            out = F.pad(out, (0, 0, 0, 0, RASTER[phase], PHASES - 1 - RASTER[phase]))
-        maps = out.unflatten(1, (-1, h, w)).permute(1, 4, 0, 2, 3).flatten(1, 2)
+        zeros = torch.zeros_like(next(iter(out.values())))
+        maps = torch.stack([out.get(pixel, zeros) for pixel in sorted(ORDER)], -1).flatten(-2)
+        maps = maps.reshape(-1, h * w, maps.shape[-1]).mT.unflatten(-1, (h, w))
         return F.pixel_shuffle(maps, 2)[..., :height, :width].unflatten(1, (-1, channels))
 
 
-def _windows(image: Tensor) -> Tensor:
-    """For each 2×2 block the window of the three earlier phases around it: (N, C, H, W) ↦ (N·blocks, C·3·WINDOW²)."""
+def _windows(image: Tensor, pixels: Sequence[int]) -> Tensor:
+    """For each 2×2 block the windows around it of the given pixels of blocks: (N, C, H, W) ↦ (N·blocks, columns), the
+    columns of a pixel side by side.
+    """
     channels, height, width = image.shape[1:]
-    pixels = F.pixel_unshuffle(F.pad(image, (0, width % 2, 0, height % 2)), 2).unflatten(1, (channels, PHASES))
-    earlier = torch.stack([pixels[:, :, pixel] for pixel in RASTER[:-1]], 2).flatten(1, 2)
-    return F.unfold(earlier, WINDOW, padding=WINDOW // 2).transpose(1, 2).flatten(0, 1)
+    blocks = F.pixel_unshuffle(F.pad(image, (0, width % 2, 0, height % 2)), 2).unflatten(1, (channels, -1))
+    maps = torch.cat([blocks[:, :, pixel] for pixel in pixels or ORDER[:1]], 1)
+    return F.unfold(maps, WINDOW, padding=WINDOW // 2).transpose(1, 2).flatten(0, 1)
 
 
-class _Phases(nn.Module):
-    """Four networks side by side, each one layer of products for all blocks at once.
+class _Phase(nn.Module):
+    """Features at a block and windows of the earlier phases ↦ parameters of one phase.
 
-    A processor's convolution kernels take several times as long: the window is cut out once, without gradient.
+    A window is cut out once for all phases, and without gradient: products with it take a processor a fraction of the
+    time of convolutions.
     """
 
-    earlier: Tensor
-
-    def __init__(self, features: int, channels: int, out: int, width: int, depth: int):
+    def __init__(self, features: int, window: int, out: int, width: int, depth: int):
         super().__init__()
-        columns = channels * (PHASES - 1) * WINDOW**2
-        bound = math.sqrt(6 / (features + columns + width))
-        self.features = nn.Parameter(torch.empty(features, PHASES, width).uniform_(-bound, bound))
-        self.window = nn.Parameter(torch.empty(columns, PHASES, width).uniform_(-bound, bound))
-        self.bias = nn.Parameter(torch.zeros(PHASES, width))
-        sizes = [*[width] * depth, out]
-        self.weights = nn.ParameterList(_glorot(a, b) for a, b in pairwise(sizes))
-        self.biases = nn.ParameterList(torch.zeros(PHASES, 1, b) for b in sizes[1:])
-        earlier = torch.arange(PHASES - 1)[:, None] < torch.arange(PHASES)
-        earlier = earlier.float().repeat_interleave(WINDOW**2, 0).repeat(channels, 1).unsqueeze(-1)
-        self.register_buffer("earlier", earlier, persistent=False)
+        self.window = nn.Linear(window, width, bias=False) if window else None
+        self.features = nn.Linear(features, width)
+        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
+        self.out = nn.Linear(width, out)
+        glorot(self)
 
-    def forward(self, blocks: Tensor, windows: Tensor, phase: int | None) -> Tensor:
-        """Blocks (N, h·w, features), windows (M·h·w, columns), N a multiple of M ↦ (4 or 1, N·h·w, out)."""
-        cut = slice(None) if phase is None else slice(phase, phase + 1)
-        h = torch.addmm(self.bias[cut].flatten(), windows, (self.window * self.earlier)[:, cut].flatten(1))
-        rows = blocks.reshape(-1, len(windows), blocks.shape[-1])
-        features = self.features[:, cut].flatten(1)
-        if len(rows) == 1:
-            h = torch.addmm(h, rows[0], features)
-        else:
-            h = torch.baddbmm(h.expand(len(rows), *h.shape), rows, features.expand(len(rows), *features.shape))
-        h = h.relu_().view(blocks.shape[0] * blocks.shape[1], -1, self.bias.shape[-1]).transpose(0, 1)
-        *hidden, last = zip(self.weights, self.biases, strict=True)
-        for weight, bias in hidden:
-            h = torch.baddbmm(bias[cut], h, weight[cut]).relu_()
-        return torch.baddbmm(last[1][cut], h, last[0][cut])
-
-
-def _glorot(inputs: int, outputs: int) -> Tensor:
-    bound = math.sqrt(6 / (inputs + outputs))
-    return torch.empty(PHASES, inputs, outputs).uniform_(-bound, bound)
+    def forward(self, blocks: Tensor, windows: Tensor) -> Tensor:
+        """Blocks (K, N·h·w, features), windows (N·h·w, columns), of which the first count ↦ (K, N·h·w, out)."""
+        h = self.features(blocks)
+        if self.window is not None:
+            h = h + self.window(windows[:, : self.window.in_features])
+        for layer in self.hidden:
+            h = layer(h.relu_())
+        return self.out(h.relu_())
 
 
 class _FourPhases(Density):
@@ -176,16 +182,27 @@ class _FourPhases(Density):
     def __init__(self, family: FourPhase, features: Tensor):
         super().__init__(Size([*features.shape[:-4], *family.event]))
         self.family, self.features = family, features
+        self.scored: Distribution | None = None
 
     @property
-    def filler(self) -> float:
-        """A value inside the support, for hidden cells."""
-        inner = self.family.inner
-        return 0.0 if inner is None else getattr(inner(self.features.new_zeros(inner.phi)), "filler", 0.0)
+    def filler(self) -> float | Tensor:
+        """That of the inner distribution."""
+        return getattr(self._plain, "filler", 0.0)
+
+    @property
+    def support(self) -> constraints.Constraint | None:
+        """That of the inner distribution."""
+        return self._plain.support
+
+    @property
+    def _plain(self) -> Distribution:
+        inner = self.family.bound
+        return inner(self.features.new_zeros(inner.phi))
 
     def log_prob(self, value: Tensor, mask: Tensor | None = None) -> Tensor:
         """Log-probability of each element given the observed ones of earlier phases, all at once."""
-        return self.family.given(self.features, value, mask).log_prob(value)
+        self.scored = self.family.given(self.features, value, mask)
+        return self.scored.log_prob(value)
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A draw, phase by phase."""
@@ -200,7 +217,7 @@ class _FourPhases(Density):
     def _in_order(self, sample_shape: _size, choose: Callable[[Distribution], Tensor]) -> Tensor:
         features = self.features.expand(*sample_shape, *self.features.shape)
         x = features.new_full((*sample_shape, *self.batch_shape), self.family.center)
-        for phase, pixel in enumerate(RASTER):
+        for phase, pixel in enumerate(self.family.phases):
             row, column = divmod(pixel, 2)
             values = choose(self.family.given(features, x, None, phase))
             x[..., row::2, column::2] = values[..., row::2, column::2]

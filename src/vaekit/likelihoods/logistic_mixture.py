@@ -10,6 +10,8 @@ from torch.distributions import Distribution
 from vaekit import distributions
 from vaekit.core import Family, Shapes
 
+from .kinds import unsuitable
+
 
 class LogisticMixture(Family):
     """Probability mass of x on its grid from a mixture of logistics for each element, with spikes at the range's ends.
@@ -31,10 +33,7 @@ class LogisticMixture(Family):
         """
         support = shapes.support
         if support.levels is None:
-            raise ValueError(
-                "the logistic mixture needs values on a grid with two ends, such as 8-bit pixels; "
-                "these have none: use likelihood 'gaussian'"
-            )
+            raise unsuitable("logistic mixture", "values on a grid with two ends, such as 8-bit pixels", support)
         self.event, self.phi = shapes.x, Size([3 * self.components + 2 * self.spikes, *shapes.x])
         self.low, self.high, self.step = support.low, support.high, support.step
         return self

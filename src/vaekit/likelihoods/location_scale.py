@@ -1,0 +1,55 @@
+"""What likelihoods with a location from the network and a scale have in common."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaekit.core import Shapes
+from vaekit.distributions import Dequantized
+
+from .elementwise import Continuous
+from .scales import SCALES, Scale, choose
+
+
+class LocationScale(Continuous, ABC):
+    """Location φ₁ from the network; the scale σ is what ``noise`` says.
+
+    ``"shared"``: one parameter; ``"elementwise"``: one for each element; ``"output"``: from the network, exp(φ₂) times
+    the start; ``"fixed"``: not learned. ``sigma``, in model units, is where σ starts, by default 1/e, or stays if it is
+    fixed, by default 1. σ is kept above 1e-4.
+    """
+
+    scales: ClassVar[Mapping[str, Scale]] = SCALES
+    widest: ClassVar[float] = 1e4
+
+    def __init__(self, noise: str = "elementwise", sigma: float | None = None):
+        super().__init__()
+        self.scale = choose(f"noise of the {self.title} likelihood", noise, self.scales)
+        if sigma is not None and not 0 < sigma < math.inf:
+            raise ValueError(f"sigma must be a number above 0, got {sigma:g}")
+        self.noise, self.sigma = noise, sigma
+        self.outputs = 1 + self.scale.outputs
+
+    def bind(self, shapes: Shapes) -> Self:
+        """Phi is one location an element, and a log-scale if the noise is an output."""
+        super().bind(shapes)
+        default = 1.0 if self.noise == "fixed" else 1 / math.e
+        self.log_sigma = self.scale.logarithm(shapes.x, self.sigma or default)
+        return self
+
+    @abstractmethod
+    def density(self, loc: Tensor, sigma: Tensor) -> Distribution:
+        """The density of x in model units, parameters (..., *event)."""
+
+    def forward(self, phi: Tensor) -> Dequantized:
+        """Phi (..., 1 or 2, *event)."""
+        loc, *shift = self.parameters_of(phi)
+        log_sigma = self.log_sigma + shift[0] if shift else self.log_sigma
+        sigma = log_sigma.clamp(math.log(1e-4), math.log(self.widest)).exp()
+        return Dequantized(self.density(loc, sigma.expand_as(loc)), self.cell)
