@@ -353,11 +353,13 @@ class LatentModel(Part):
 class Objective(Part):
     """A trace and log p(x|z) ↦ a number for each example, to be maximized.
 
-    Where ``couples_batch``, an example's number depends on the others of its batch.
+    Where ``couples_batch``, an example's number depends on the others of its batch. Held-out examples are judged by the
+    evidence bound, or, where ``importance_weighted``, by the tighter bound of as many samples.
     """
 
     samples: int = 1
     couples_batch: bool = False
+    importance_weighted: bool = False
 
     @abstractmethod
     def forward(self, trace: Trace, log_px: Tensor, progress: Tensor) -> Tensor:

@@ -11,11 +11,12 @@ import copy
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Size, Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, biject_to, constraints
 
 from vaekit.core import (
     Batch,
@@ -28,7 +29,6 @@ from vaekit.core import (
     Prior,
     Shapes,
     Support,
-    draw_prior,
     masked_log_prob,
     terms,
 )
@@ -37,7 +37,7 @@ from vaekit.models import OneLayerVAE
 from vaekit.networks import MLP, Network
 from vaekit.noise import CommonNoise, Noise, isolated_rng
 from vaekit.objectives import ELBO
-from vaekit.posteriors import DiagonalNormal
+from vaekit.posteriors import DiagonalNormal, VectorQuantized
 from vaekit.priors import StandardNormal
 from vaekit.training.schedules import Schedule
 from vaekit.training.step import Step
@@ -52,8 +52,9 @@ def check_likelihood(
     """A family of p(x|z) on examples of shape ``event`` whose values have the given support.
 
     Elementwise; masses sum, or densities integrate, to one, in units of the support's cell; draws have the moments that
-    ``log_prob`` implies and lie in the support; ``mean`` is within ``mean_tolerance`` standard deviations; hidden cells
-    change neither value nor gradient, to the bit; gradients reach every parameter; extreme parameters stay finite.
+    ``log_prob`` implies and lie in the support; ``mean`` is within ``mean_tolerance`` standard deviations (all this in
+    evaluation mode); hidden cells change neither value nor gradient, to the bit; gradients reach every parameter;
+    extreme parameters stay finite.
     """
     family = copy.deepcopy(family).bind(Shapes(Size(event), support=support))
     _check_configuration(family)
@@ -72,6 +73,7 @@ def check_likelihood(
     _check_gradients(family(extreme[None]).log_prob(x[:1]).sum(), {"extreme phi": extreme}, reaches=False)
     if family.has_density:
         with torch.no_grad():
+            px = family.eval()(phi.expand(DRAWS, *phi.shape))
             _check_mass(family, px, support, mean_tolerance)
 
 
@@ -80,7 +82,8 @@ def check_posterior(family: Family) -> None:
     """A family of q(z|x), on two latent dimensions.
 
     ``push`` gives z and the same log q as ``log_prob``, which integrates to one and has the moments of the draws; the
-    KL agrees with its estimate from the densities; gradients reach every parameter; sums over dimensions add up.
+    KL agrees with its estimate from the densities; gradients reach every parameter; sums over dimensions add up. A
+    deterministic one gives one z; a discrete one gives codes of its book, each of which it finds again.
     """
     shapes = _shapes()
     family = copy.deepcopy(family).bind(shapes)
@@ -94,7 +97,10 @@ def check_posterior(family: Family) -> None:
     _check_gradients(latent.z.square().sum() + latent.kl.sum(), {"phi": phi, **dict(family.named_parameters())})
     _expect(q.mean.shape == (BATCH, 2), "the mean is not (B, *latent)")
     _expect(all(isinstance(value, Tensor) for value in q.stats().values()), "stats are not tensors")
-    if not family.has_density:
+    _expect(not q.deterministic or bool((latent.z == q.mean).all()), "a deterministic posterior's draws differ")
+    if family.discrete:
+        _check_book(family, q, z)
+    if family.discrete or not family.has_density:
         return
     with torch.no_grad():
         _expect(log_q is None or torch.allclose(log_q, q.log_prob(z), atol=1e-4), "push and log_prob disagree on log q")
@@ -108,19 +114,32 @@ def check_posterior(family: Family) -> None:
 
 @isolated_rng(0)
 def check_prior(prior: Prior) -> None:
-    """A prior p(z) over two latent dimensions: integrates to one, draws have its moments, gradients reach it."""
-    shapes = _shapes()
-    prior = copy.deepcopy(prior).bind(shapes)
+    """A prior p(z) over two latent dimensions, or over two codes of a book of three: its densities integrate, its
+    masses sum to one, draws have its moments, gradients reach it; without a context, unless it needs one, and with one.
+    """
     _check_configuration(prior)
-    encoder = Conditional(MLP(()), DiagonalNormal()).bind_inputs([shapes.embedded], shapes)
-    p = prior(None, encoder)
-    z = draw_prior(p, DRAWS)
-    _expect(z.shape == (DRAWS, 2) and p.log_prob(z).shape == (DRAWS,), "draws are not (n, *latent) or log p not (n,)")
-    _expect(not z.requires_grad, "draws from the prior carry a gradient")
-    if parameters := dict(prior.named_parameters()):
-        _check_gradients(-p.log_prob(z).sum(), parameters)
-    with torch.no_grad():
-        _check_plane(p.log_prob, z[:, None])
+    event = Size([2, 1, 2] if prior.discrete else [2])
+    for context in (None, Size([3])):
+        shapes = replace(_shapes(), latent=event, c=context)
+        try:
+            bound = copy.deepcopy(prior).bind(shapes)
+        except ValueError:
+            if context is None:  # it needs one
+                continue
+            raise
+        encoder = Conditional(MLP(()), VectorQuantized(3) if prior.discrete else DiagonalNormal())
+        encoder.bind_inputs([shapes.embedded, context], shapes)
+        p = bound(None if context is None else torch.randn(BATCH, *context), encoder)
+        _expect(p.batch_shape in ((), (BATCH,)[: context is not None]), "p(z) is not of batch shape () or (B,)")
+        z = p.sample(Size([DRAWS]))
+        _expect(z.shape == (DRAWS, *p.batch_shape, *event), "draws are not (n, *latent)")
+        _expect(p.log_prob(z).shape == (DRAWS, *p.batch_shape), "log p is not (n,)")
+        _expect(not z.requires_grad, "draws from the prior carry a gradient")
+        if parameters := dict(bound.named_parameters()):
+            _check_gradients(-p.log_prob(z).sum(), parameters)
+        z = z if p.batch_shape else z.unsqueeze(1)
+        with torch.no_grad():
+            _check_codes(p.log_prob, z, encoder.family) if prior.discrete else _check_plane(p.log_prob, z)
 
 
 @isolated_rng(0)
@@ -253,13 +272,13 @@ def _check_mass(family: Family, px: Distribution, support: Support, mean_toleran
     """One element is varied at a time, so that families whose elements depend on earlier ones pass too."""
     x = px.sample()
     if support.step is not None and torch.equal(family.dequantize(x[0], 1, Noise()), x[0]):
-        _expect(_close(x, _on_support(x, support)), "draws lie off the grid")
-        values = support.low + support.step * torch.arange(support.levels or 1000).view(-1, *[1] * (x.dim() - 1))
-        values = values.expand(-1, *x.shape[1:])
+        values = _grid(px, x, support)
         weights = torch.ones_like(values)
     else:
-        values, weights = _line(x)
-        weights = weights / support.cell
+        onto = biject_to(_domain(px))
+        points, weights = _line(onto.inv(x))
+        values = onto(points)
+        weights = weights * onto.log_abs_det_jacobian(points, values).exp() / support.cell
     flat, means, residuals = x.flatten(2), px.mean.flatten(2), []
     for i, (v, w) in enumerate(zip(values.flatten(2).unbind(-1), weights.flatten(2).unbind(-1), strict=True)):
         at = flat.expand(len(v), *flat.shape).clone()
@@ -271,6 +290,28 @@ def _check_mass(family: Family, px: Distribution, support: Support, mean_toleran
         _expect(shift <= mean_tolerance, f"the mean is off by {shift:.3f} standard deviations")
     _check_average(torch.stack(residuals), "draws do not have the mean of log_prob")
     _check_average(torch.stack(residuals).square() - 1, "draws do not have the variance of log_prob")
+
+
+def _grid(px: Distribution, x: Tensor, support: Support) -> Tensor:
+    """All values (levels, B, *event) of a discrete p(x|z); of one without an upper end, far beyond all draws x."""
+    low, step = torch.as_tensor(support.low), torch.as_tensor(support.step)
+    numbers = (x - low) / step
+    highest = int(numbers.max().round())
+    _expect(_close(numbers, numbers.round()) and bool((numbers > -0.5).all()), "draws lie off the grid")
+    _expect(not px.has_enumerate_support or highest < (support.levels or 0), "draws lie above the grid")
+    levels = support.levels if support.levels is not None and highest < support.levels else 4 * highest + 20
+    values = low + step * torch.arange(levels).view(-1, *[1] * (x.dim() - 1))
+    if px.has_enumerate_support:
+        _expect(_close(px.enumerate_support(False).flatten(), values.flatten()), "enumerate_support is not the grid")
+    return values.expand(-1, *x.shape[1:])
+
+
+def _domain(px: Distribution) -> constraints.Constraint:
+    """What a density is over: the real line unless it says otherwise."""
+    try:
+        return px.support or constraints.real
+    except NotImplementedError:
+        return constraints.real
 
 
 def _check_plane(log_prob: Callable[[Tensor], Tensor], draws: Tensor) -> None:
@@ -286,6 +327,26 @@ def _check_plane(log_prob: Callable[[Tensor], Tensor], draws: Tensor) -> None:
     _check_average(residuals.square() - 1, "draws do not have the variance of log_prob")
     correlation = (p * product).sum(0)
     _check_average(residuals.prod(-1, keepdim=True) - correlation, "draws do not have the correlation of log_prob")
+
+
+def _check_book(family: Any, q: Any, z: Tensor) -> None:
+    """Codes and their numbers are one to one, and q's mass sums to one over them."""
+    numbers = torch.arange(len(family.book))
+    codes = family.lookup(numbers)
+    _expect(family.book.shape == (len(numbers), 2) and torch.equal(family.indices(codes), numbers), "a code is lost")
+    _expect(torch.equal(family.lookup(family.indices(z)), z), "draws are not codes of the book")
+    _moments(q.log_prob(codes.unsqueeze(1).expand(-1, BATCH, -1)).exp(), torch.zeros(len(numbers), 1))
+
+
+def _check_codes(log_prob: Callable[[Tensor], Tensor], draws: Tensor, family: Any) -> None:
+    """A mass over all pairs of a book's codes, for draws (N, B, D, 1, 2): it sums to one, and draws are as frequent."""
+    codes = len(family.book)
+    pairs = torch.cartesian_prod(*[torch.arange(codes)] * 2).view(-1, 1, 1, 2)
+    mass = log_prob(family.lookup(pairs.expand(-1, draws.shape[1], -1, -1))).double().exp()
+    _moments(mass.view(len(pairs), -1), torch.zeros(len(pairs), 1))
+    first, second = family.indices(draws).flatten(2).unbind(-1)
+    for pair, expected in zip(range(len(pairs)), mass.view(len(pairs), -1), strict=True):
+        _check_average((first * codes + second == pair).double() - expected, "draws are not as frequent as their mass")
 
 
 def _line(draws: Tensor) -> tuple[Tensor, Tensor]:
@@ -318,9 +379,11 @@ def _check_refusable(check: Callable[[], None]) -> None:
 
 
 def _on_support(x: Tensor, support: Support) -> Tensor:
+    low, high = torch.as_tensor(support.low), torch.as_tensor(support.high)
     if support.step is not None:
-        x = ((x - support.low) / support.step).round() * support.step + support.low
-    return x.clamp(support.low, support.high)
+        step = torch.as_tensor(support.step)
+        x = ((x - low) / step).round() * step + low
+    return x.clamp(low, high)
 
 
 def _score(family: Family, phi: Tensor, batch: Batch) -> Tensor:

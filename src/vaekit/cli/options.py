@@ -16,15 +16,24 @@ from pydantic.fields import FieldInfo
 
 from vaekit.recipes.presets import preset
 from vaekit.recipes.registry import NOUNS
-from vaekit.recipes.request import TrainRequest, read_config_file
+from vaekit.recipes.request import TrainRequest, merged, read_config_file
 
 SUFFIX = "__options"  # of the parameter that gathers a noun's dotted options
 OTHER = "Training"  # the section of the help for every field that is in none
 SECTIONS = {
     "Data": ("resize", "include_test", "held_out", "binarize", "conditional"),
-    "Model (names and options: vaekit info)": ("model", "latent_dim", "network", "likelihood", "posterior", "prior"),
+    "Model (names and options: vaekit info)": (
+        "model",
+        "latent_dim",
+        "network",
+        "likelihood",
+        "posterior",
+        "prior",
+        "refit",
+        "refit_epochs",
+    ),
     OTHER: (),
-    "Machine": ("seed", "device", "precision", "compile"),
+    "Machine": ("seed", "split_seed", "device", "precision", "compile"),
 }
 
 
@@ -67,14 +76,6 @@ def choices(given: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def merged(noun: str, before: Any, value: Any) -> Any:
-    """A later choice of a noun's member; options without a name change the one before, or the default."""
-    if not isinstance(value, Mapping) or "name" in value:
-        return value
-    before = before or TrainRequest.model_fields[noun].default
-    return {**({"name": before} if isinstance(before, str) else before or {}), **value}
-
-
 def _parameters() -> list[inspect.Parameter]:
     groups = {title: Group.create_ordered(title) for title in SECTIONS}
     title_of = {field: title for title, fields in SECTIONS.items() for field in fields}
@@ -107,7 +108,7 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 def _type(name: str, field: FieldInfo) -> Any:
     """What the command line accepts for a field; the request checks the rest."""
-    if name in NOUNS:
+    if name in NOUNS or dict[str, Any] in get_args(field.annotation):  # a member of a noun by its name
         return str | None
     if get_origin(field.annotation) in (Union, UnionType):
         kinds = [kind for kind in get_args(field.annotation) if kind is not NoneType]

@@ -38,20 +38,32 @@ def clusters(run: Run, examples: Examples) -> Figure:
 
 def reconstructions(run: Run, examples: Examples, n: int = 20) -> Figure:
     """The first n examples with their reconstructions, and the mean squared error of each."""
-    examples = examples.first(n)
-    feed = run.feed(examples.x, examples.y)
-    before, after = feed.batch(slice(None)).x, tasks.reconstruct(run.model, feed)
-    errors = (before - after).square().flatten(1).mean(1)
-    pictures = (as_pictures(run.schema, before), as_pictures(run.schema, after))
+    before, after = original_tiles(run, examples.first(n)), reconstruction_tiles(run, examples.first(n))
+    errors = np.square(before - after).reshape(len(before), -1).mean(1)
     return plots.reconstructions(
-        *pictures, n=n, errors=errors.numpy(), error_name="mean squared error", title=examples.description
+        before, after, n=n, errors=errors, error_name="mean squared error", title=examples.description
     )
 
 
 def samples(run: Run, n: int = 100, c: Tensor | None = None, *, draw: bool = False, seed: int = 0) -> Figure:
     """N new items, decoded from draws of the prior; of unknown label unless a context is given."""
+    return plots.samples(sample_tiles(run, n, c, draw=draw, seed=seed))
+
+
+def sample_tiles(run: Run, n: int, c: Tensor | None = None, *, draw: bool = False, seed: int = 0) -> np.ndarray:
+    """N new items as pictures."""
     c = run.context(n) if c is None else c
-    return plots.samples(as_pictures(run.schema, tasks.generate(run.model, n, c, draw=draw, seed=seed)))
+    return as_pictures(run.schema, tasks.generate(run.model, n, c, draw=draw, seed=seed))
+
+
+def original_tiles(run: Run, examples: Examples) -> np.ndarray:
+    """The examples as the model sees them, as pictures."""
+    return as_pictures(run.schema, run.feed(examples.x, examples.y).batch(slice(None)).x)
+
+
+def reconstruction_tiles(run: Run, examples: Examples) -> np.ndarray:
+    """The examples encoded and decoded again, as pictures."""
+    return as_pictures(run.schema, tasks.reconstruct(run.model, run.feed(examples.x, examples.y)))
 
 
 def traversals(run: Run, examples: Examples, n: int = 10) -> Figure:
@@ -86,7 +98,7 @@ OF_EXAMPLES = ("clusters", "reconstructions", "traversals", "interpolation")
 
 def sensible(run: Run) -> list[str]:
     """The names in ``PICTURES`` that make sense for a run."""
-    without = set() if run.request.latent_dim and run.request.latent_dim >= 2 else {"manifold"}
+    without = set() if tasks.latent_size(run.model) >= 2 else {"manifold"}
     return [name for name in PICTURES if name not in without | (set() if run.history else {"curves"})]
 
 

@@ -126,6 +126,35 @@ ENCODE = Text(
 """,
     "vaekit.cli.generate:encode",
 )
+COMPARE = Text(
+    "vaekit compare DATA ENTRANT... [OPTIONS]",
+    "Train several choices side by side and say which is best.",
+    """An ENTRANT is a preset or a file of choices. All are trained on the same split, each with several seeds, and
+judged on examples that none has seen: one table with 95 % intervals over the seeds, a winner for each measure where
+they allow it, and pictures of samples, reconstructions and measures side by side. Options of training apply to all
+entrants. Typed again, the command continues where it was stopped, and adds entrants and seeds.""",
+    """Examples
+
+  vaekit compare digits pca autoencoder beta-vae --epochs 30
+  vaekit compare fashion-mnist article-heldout vq-vae --seeds 1 --out comparisons/sharp
+  vaekit compare photos/ mine.toml sigma-vae --resize 32
+""",
+    "vaekit.cli.compare:compare",
+)
+REFIT = Text(
+    "vaekit refit RUN --prior NAME [OPTIONS]",
+    "Give a trained run a better prior.",
+    """Encoder and decoder stay as they are; the new prior is fitted to the latents of the training examples, so that
+samples look more like the data and the bound gets tighter. --prior.OPTION VALUE sets an option of the prior. The result
+is a run of its own; RUN is not changed.""",
+    """Examples
+
+  vaekit refit runs/article --prior gaussian-mixture
+  vaekit refit runs/mine --prior flow --prior.transforms 6 --epochs 50
+  vaekit refit runs/codes --prior code-transformer
+""",
+    "vaekit.cli.refit:refit",
+)
 INFO = Text(
     "vaekit info [RUN|PRESET]",
     "Show what a run or a preset consists of, or what there is.",
@@ -179,6 +208,8 @@ COMMANDS = {
     "sample": SAMPLE,
     "reconstruct": RECONSTRUCT,
     "encode": ENCODE,
+    "compare": COMPARE,
+    "refit": REFIT,
     "info": INFO,
     "data": DATA,
 }

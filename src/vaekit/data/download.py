@@ -21,7 +21,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """One line of the catalogue. ``where`` is "included", "VAEKIT_DATA_DIR", "cache" or "not yet downloaded"."""
+    """One line of the catalogue.
+
+    ``where`` is "included", "drawn", "VAEKIT_DATA_DIR", "cache" or "not yet downloaded".
+    """
 
     name: str
     title: str
@@ -45,10 +48,12 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
     ``progress`` is called with a file's name, the bytes received and the bytes in all. For a data set that ships
     with scikit-learn the folder is scikit-learn's.
 
-    Raises ``ValueError`` for an unknown name, ``OSError`` if a file in ``VAEKIT_DATA_DIR`` is not the published one or
-    no mirror delivers.
+    Raises ``ValueError`` for an unknown name and for data without files, ``OSError`` if a file in ``VAEKIT_DATA_DIR``
+    is not the published one or no mirror delivers.
     """
     data = lookup(name)
+    if data.drawn:
+        raise ValueError(f"{name!r} has no files: it is drawn when it is loaded")
     if not data.files:
         return _included_dir()
     own = _own_dir(name)
@@ -96,7 +101,7 @@ def _entry(name: str, data: PublishedData) -> CatalogueEntry:
     places = {"VAEKIT_DATA_DIR": _own_dir(name), "cache": cache_dir() / name}
     where, path = "not yet downloaded", None
     if not data.files:
-        where = "included"
+        where = "drawn" if data.drawn else "included"
     for title, folder in places.items():
         if data.files and path is None and folder is not None and _has_all(folder, data):
             where, path = title, folder

@@ -22,7 +22,8 @@ class PublishedData:
     """A published data set.
 
     ``files`` hold, in this order, the training images, training labels, test images and test labels; a data set
-    without files ships with scikit-learn. Each of ``mirrors`` is an address to which a file's name is appended.
+    without files ships with scikit-learn, or is ``drawn`` by vaekit itself. Each of ``mirrors`` is an address to which
+    a file's name is appended.
     """
 
     title: str
@@ -31,6 +32,7 @@ class PublishedData:
     classes: tuple[str, ...]
     files: tuple[PublishedFile, ...] = ()
     mirrors: tuple[str, ...] = ()
+    drawn: bool = False
 
 
 PUBLISHED = {
@@ -106,6 +108,13 @@ PUBLISHED = {
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
         ),
+    ),
+    "shapes": PublishedData(
+        title="6,144 squares, ellipses and hearts, 32 x 32, binary, one for each combination of five known factors",
+        page="drawn by vaekit in the manner of https://github.com/google-deepmind/dsprites-dataset",
+        licence="Apache-2.0",
+        classes=("square", "ellipse", "heart"),
+        drawn=True,
     ),
 }
 

@@ -27,7 +27,8 @@ class Dataset:
     ``x`` (N, ...) in its own dtype: images (N, H, W), (N, H, W, C) or (N, C, H, W), or vectors (N, D); ``y`` (N,)
     int64 labels or None; ``x_test``, ``y_test`` a published test set, never used for decisions, or None;
     ``classes`` the class names in the order of the labels, () if unknown; ``columns`` the names of a data frame's
-    columns, else (); ``source`` where the data came from.
+    columns, else (); ``source`` where the data came from. ``factors`` (N, F) int64 are the values from which items were
+    made and ``factor_names`` their names, where these are known, else None and ().
     """
 
     name: str
@@ -38,6 +39,8 @@ class Dataset:
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     source: str = ""
+    factors: np.ndarray | None = None
+    factor_names: tuple[str, ...] = ()
 
 
 def load(source: str | Path, *, resize: Resize = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -78,6 +81,12 @@ def load_dataset(source: str | Path, *, resize: Resize = None) -> Dataset:
 def _load_published(name: str) -> Dataset:
     data = PUBLISHED[name]
     source = f"{data.page} ({data.licence})"
+    if data.drawn:
+        from vaekit.data.shapes import FACTORS, draw_shapes
+
+        x, factors = draw_shapes()
+        names = tuple(FACTORS)
+        return Dataset(name, x, factors[:, 0], classes=data.classes, source=source, factors=factors, factor_names=names)
     if not data.files:
         from sklearn.datasets import load_digits
 

@@ -57,8 +57,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Distribution of the data given the latents.
     posterior : str, dict or Family, default="diagonal-normal"
         Distribution of the latents given the data.
-    prior : str, dict or Prior, default="standard-normal"
+    prior : str, dict or Prior, default=None
         Distribution of the latents.
+    refit : str, dict or Prior, default=None
+        Prior that is fitted to the latents after training and takes the place of ``prior``.
+    refit_epochs : int, default=20
+        Passes over the latents in fitting it.
     objective : str, dict or Objective, default="elbo"
         Bound that is maximized.
     beta : float, default=None
@@ -83,6 +87,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Epochs without a better held-out bound before training stops; None trains to the last epoch.
     seed : int, default=0
         Seed of everything random.
+    split_seed : int, default=None
+        Seed of what is held out, if it is not to be that of the rest.
     device : str, default="auto"
         Where everything is computed: auto, cpu, cuda, cuda:N or mps.
     precision : {"auto", "fp32", "bf16"}, default="auto"
@@ -140,7 +146,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         network: Choice | Network | None = None,
         likelihood: Choice | Family | None = None,
         posterior: Choice | Family = "diagonal-normal",
-        prior: Choice | Prior = "standard-normal",
+        prior: Choice | Prior | None = None,
+        refit: Choice | Prior | None = None,
+        refit_epochs: int = 20,
         objective: Choice | Objective = "elbo",
         beta: float | None = None,
         warmup: float | None = None,
@@ -153,6 +161,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         average: float | None = None,
         patience: int | None = None,
         seed: int = 0,
+        split_seed: int | None = None,
         device: str = "auto",
         precision: str = "auto",
         compile: bool = False,
@@ -169,6 +178,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.likelihood = likelihood
         self.posterior = posterior
         self.prior = prior
+        self.refit = refit
+        self.refit_epochs = refit_epochs
         self.objective = objective
         self.beta = beta
         self.warmup = warmup
@@ -181,6 +192,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.average = average
         self.patience = patience
         self.seed = seed
+        self.split_seed = split_seed
         self.device = device
         self.precision = precision
         self.compile = compile

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vaekit.core import LatentModel
-from vaekit.tasks import importance
+from vaekit.noise import isolated_rng
+from vaekit.tasks import Importance, importance
 from vaekit.tasks.chunks import ROWS, batches, inference
 from vaekit.tasks.encode import decoded_mean
 from vaekit.training.feed import Feed
@@ -25,10 +26,10 @@ class Evaluation:
 
     ``elbo`` = -(``reconstruction`` + ``kl``). ``log_likelihood`` is the importance-sampled estimate with ``samples``
     draws, ``log_likelihood_se`` its standard error over the examples, ``ess`` the mean effective sample size; the
-    three and ``bits_per_dim`` are None where the likelihood is no density of the original values, ``bits_per_dim``
-    also where values are continuous. ``active_units``: latents whose posterior mean varies by more than 0.01 (Burda
-    et al., 2016). ``mse`` and ``ssim`` compare x, in model units, with the decoded posterior mean; ``ssim`` is None
-    for data that are not images.
+    three and ``bits_per_dim`` are None where likelihood or posterior are no densities, ``bits_per_dim`` also where
+    values are continuous, and ``ess`` where every draw from the posterior is the same. ``active_units``: latents whose
+    posterior mean varies by more than 0.01 (Burda et al., 2016). ``mse`` and ``ssim`` compare x, in model units, with
+    the decoded posterior mean; ``ssim`` is None for data that are not images.
     """
 
     n: int
@@ -49,17 +50,22 @@ class Evaluation:
         return asdict(self)
 
 
-def evaluate(model: LatentModel, examples: Feed, samples: int = 100, *, seed: int = 0) -> Evaluation:
-    """Estimate every number of :class:`Evaluation`, with independent noise for each example."""
-    has_density, support = model.likelihood.has_density, model.shapes.support
+def evaluate(
+    model: LatentModel, examples: Feed, samples: int = 100, *, seed: int = 0, estimate: Importance | None = None
+) -> Evaluation:
+    """Estimate every number of :class:`Evaluation`, with independent noise for each example.
+
+    ``estimate`` is that of so many samples (one where there is no density), if it is known already.
+    """
+    has_density, support = model.has_density, model.shapes.support
     samples = samples if has_density else 1
-    estimate = importance(model, examples, samples, common=False, seed=seed)
+    estimate = estimate or importance(model, examples, samples, common=False, seed=seed)
     log_likelihood = log_likelihood_se = ess = bits = None
     if has_density:
         each = estimate.log_likelihood
         log_likelihood = each.mean().item()
         log_likelihood_se = each.std().item() / math.sqrt(len(each)) if len(each) > 1 else None
-        ess = estimate.ess.mean().item()
+        ess = None if _is_deterministic(model, examples) else estimate.ess.mean().item()
         if support.step is not None:
             bits = -log_likelihood / (model.shapes.x.numel() * math.log(2))
     mse, similarity, active = _reconstruction_quality(model, examples)
@@ -77,6 +83,12 @@ def evaluate(model: LatentModel, examples: Feed, samples: int = 100, *, seed: in
         mse=mse,
         ssim=similarity,
     )
+
+
+def _is_deterministic(model: LatentModel, examples: Feed) -> bool:
+    with inference(model), isolated_rng(0):
+        latents = model.infer(next(batches(model, examples, 1))).latents
+    return all(latent.q.deterministic for latent in latents)
 
 
 def _reconstruction_quality(model: LatentModel, examples: Feed) -> tuple[float, float | None, int]:

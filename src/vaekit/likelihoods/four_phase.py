@@ -66,8 +66,9 @@ class FourPhase(Family):
         channels, height, width = shapes.x
         self.phi = Size([self.channels, 1, (height + 1) // 2, (width + 1) // 2])
         low, high = shapes.support.low, shapes.support.high
-        bounded = isinstance(low, float | int) and isinstance(high, float | int) and math.isfinite(high - low)
-        self.center, self.scale = ((high + low) / 2, (high - low) / 2) if bounded else (0.0, 1.0)
+        if isinstance(low, tuple) or isinstance(high, tuple) or not math.isfinite(high - low):
+            low, high = -1.0, 1.0
+        self.center, self.scale = (high + low) / 2, (high - low) / 2
         self.phases = [pixel for pixel in ORDER if pixel // 2 < height and pixel % 2 < width]
         window, out = channels * WINDOW**2, channels * inner.phi[0]
         self.networks = nn.ModuleList(

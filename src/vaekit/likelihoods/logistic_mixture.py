@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from vaekit import distributions
 from vaekit.core import Family, Shapes
 
-from .kinds import unsuitable
+from .kinds import bounded_grid
 
 
 class LogisticMixture(Family):
@@ -31,18 +31,14 @@ class LogisticMixture(Family):
 
         Raises ValueError unless x sits on a bounded grid.
         """
-        support = shapes.support
-        if support.levels is None:
-            raise unsuitable("logistic mixture", "values on a grid with two ends, such as 8-bit pixels", support)
+        self.low, self.high, self.step = bounded_grid("logistic mixture", shapes.support)
         self.event, self.phi = shapes.x, Size([3 * self.components + 2 * self.spikes, *shapes.x])
-        self.low, self.high, self.step = support.low, support.high, support.step
         return self
 
     def forward(self, phi: Tensor) -> Distribution:
         """Phi (..., P, *event); φ = 0 spreads the components over the range, each with a scale of a tenth of it."""
-        loc, log_scale, logits = phi.movedim(-1 - len(self.event), -1).tensor_split(
-            (self.components, 2 * self.components), -1
-        )
+        ends = (self.components, 2 * self.components)
+        loc, log_scale, logits = phi.movedim(-1 - len(self.event), -1).tensor_split(ends, -1)
         width = self.high - self.low
         start = (torch.arange(self.components, device=phi.device) + 0.5) / self.components
         loc = self.low + width * (start + loc)

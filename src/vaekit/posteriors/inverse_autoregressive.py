@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Self
+from typing import Self, cast
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +63,7 @@ class AutoregressiveStep(nn.Module):
 class InverseAutoregressivePosterior(Pushed):
     """A diagonal normal draw, then autoregressive steps, each in the reverse order of dimensions of the one before."""
 
-    def __init__(self, mean: Tensor, log_var: Tensor, h: Tensor, steps: Iterable[nn.Module], event: Size):
+    def __init__(self, mean: Tensor, log_var: Tensor, h: Tensor, steps: Iterable[AutoregressiveStep], event: Size):
         super().__init__(mean, event, mean.shape[-1:])
         self.loc, self.log_var, self.h, self.steps = mean, log_var, h, list(steps)
 
@@ -119,4 +119,5 @@ class InverseAutoregressive(Family):
         """Phi (..., 1, 2 D + context); log-variances are kept within ±15."""
         dim = self.event.numel()
         mean, log_var, h = phi.squeeze(-2).split([dim, dim, self.context], -1)
-        return InverseAutoregressivePosterior(mean, log_var.clamp(-15, 15), h, self.flow, self.event)
+        steps = cast("Iterable[AutoregressiveStep]", self.flow)
+        return InverseAutoregressivePosterior(mean, log_var.clamp(-15, 15), h, steps, self.event)

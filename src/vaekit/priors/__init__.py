@@ -1,7 +1,19 @@
 """Priors p(z)."""
 
+from .code_transformer import CodeTransformer
+from .codes import UniformCodesPrior
+from .conditional_normal import ConditionalNormal
 from .flow import FlowPrior
+from .gaussian_mixture import GaussianMixture
 from .standard_normal import StandardNormal
 from .vamp import VampPrior
 
-__all__ = ["FlowPrior", "StandardNormal", "VampPrior"]
+__all__ = [
+    "CodeTransformer",
+    "ConditionalNormal",
+    "FlowPrior",
+    "GaussianMixture",
+    "StandardNormal",
+    "UniformCodesPrior",
+    "VampPrior",
+]

@@ -1,16 +1,14 @@
 """Normalizing flow prior."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import torch
-from torch import Size, Tensor, nn
+from torch import Size, Tensor
 
 from vaekit.core import Conditional, Prior, Shapes
 from vaekit.distributions import Flow
-from vaekit.distributions.zuko import load_zuko
-
-KINDS: dict[str, dict[str, Any]] = {"maf": {}, "realnvp": {"passes": 2, "randperm": True}, "nsf": {"bins": 8}}
+from vaekit.distributions.zuko import FLOWS, make_flow
 
 
 class FlowPrior(Prior):
@@ -32,8 +30,8 @@ class FlowPrior(Prior):
         hidden: Sequence[int] = (256, 256),
     ):
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(f"FlowPrior: kind is one of {', '.join(KINDS)}, got {kind!r}")
+        if kind not in FLOWS:
+            raise ValueError(f"FlowPrior: kind is one of {', '.join(FLOWS)}, got {kind!r}")
         if transforms < 1 or any(width < 1 for width in hidden):
             raise ValueError(f"FlowPrior needs transforms >= 1 and widths >= 1, got {transforms=}, {hidden=}")
         self.kind, self.transforms, self.hidden = kind, transforms, list(hidden)
@@ -44,21 +42,9 @@ class FlowPrior(Prior):
             raise ValueError("a prior is bound to the latent shape, which is not known yet")
         self.event, self.conditional = shapes.latent, shapes.c is not None
         self.register_buffer("like", torch.zeros(()), persistent=False)
-        with torch.device("cpu"):  # zuko looks at the values of its masks
-            self.transform = self._make(shapes.c.numel() if shapes.c is not None else 0)
-        self.transform.to(self.like.device)
+        context = shapes.c.numel() if shapes.c is not None else 0
+        self.transform = make_flow(self.kind, self.event.numel(), context, self.transforms, self.hidden)
         return self
-
-    def _make(self, context: int) -> nn.Module:
-        flows = load_zuko().flows
-        make = flows.NSF if self.kind == "nsf" else flows.MAF
-        sizes = {"transforms": self.transforms, "hidden_features": self.hidden}
-        transform = make(self.event.numel(), context, **sizes, **KINDS[self.kind]).transform
-        for network in transform.modules():
-            if isinstance(network, nn.Sequential) and isinstance(network[-1], nn.Linear):
-                nn.init.zeros_(network[-1].bias)
-                network[-1].weight.data.mul_(0.1)
-        return transform
 
     def forward(self, c: Tensor | None = None, encoder: Conditional | None = None) -> Flow:
         """Batch shape () or, given a context, (B,)."""

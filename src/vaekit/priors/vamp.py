@@ -57,12 +57,9 @@ class VampPrior(Prior):
         if encoder is None:
             raise ValueError("prior 'vamp' is a mixture of posteriors and needs the model's encoder")
         u = self.inputs + (self.inputs.clamp(self.low, self.high) - self.inputs).detach()  # with a gradient outside too
-        if c is None:
-            q = encoder(u, None)
-        else:
-            distinct, rows = torch.unique(c, dim=0, return_inverse=True)
-            q = encoder(u, distinct.unsqueeze(1))
+        distinct, rows = (None, None) if c is None else torch.unique(c, dim=0, return_inverse=True)
+        q = encoder(u, None if distinct is None else distinct.unsqueeze(1))
         if not isinstance(q, DiagonalNormal):
             raise ValueError("prior 'vamp' needs the posterior's density at any z: use posterior 'diagonal-normal'")
-        mean, log_var = (q.loc, q.log_var) if c is None else (q.loc[rows], q.log_var[rows])
+        mean, log_var = (q.loc, q.log_var) if rows is None else (q.loc[rows], q.log_var[rows])
         return NormalMixture(self.logits, mean, log_var, len(self.event))

@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .assemble import build_model, build_objective, build_settings, support_of
+    from .comparison import Comparison, compare, requests, runs_of
     from .defaults import complete
     from .examples import Examples, choose_examples, parts_of, plan
     from .presets import PRESETS, preset
+    from .refit import refit
     from .registry import build, members, spell
     from .request import TrainRequest, read_config_file
     from .run import Run, load_run_data, resume, train, training_items
 
 __all__ = [
     "PRESETS",
+    "Comparison",
     "Examples",
     "Run",
     "TrainRequest",
@@ -22,6 +25,7 @@ __all__ = [
     "build_objective",
     "build_settings",
     "choose_examples",
+    "compare",
     "complete",
     "load_run_data",
     "members",
@@ -29,7 +33,10 @@ __all__ = [
     "plan",
     "preset",
     "read_config_file",
+    "refit",
+    "requests",
     "resume",
+    "runs_of",
     "spell",
     "support_of",
     "train",
@@ -38,9 +45,11 @@ __all__ = [
 
 _WHERE = {
     "assemble": ("build_model", "build_objective", "build_settings", "support_of"),
+    "comparison": ("Comparison", "compare", "requests", "runs_of"),
     "defaults": ("complete",),
     "examples": ("Examples", "choose_examples", "parts_of", "plan"),
     "presets": ("PRESETS", "preset"),
+    "refit": ("refit",),
     "registry": ("build", "members", "spell"),
     "request": ("TrainRequest", "read_config_file"),
     "run": ("Run", "load_run_data", "resume", "train", "training_items"),

@@ -33,6 +33,7 @@ def _card(
         "prior": _spell(request.prior),
         "objective": _spell(request.objective),
         "network": _spell(request.network),
+        "model": _spell(request.model),
         "parameters": f"{parameters:,}",
     }
     lines = [f"# {folder.path.name}", "", "A variational autoencoder trained with vaekit.", "", "| | |", "|---|---|"]
@@ -42,8 +43,8 @@ def _card(
         lines += ["", f"After {last['epoch']} epochs, in nats per example: loss {last['loss']:.3f}, "
                   f"reconstruction {last['reconstruction']:.3f}, KL {last['kl']:.3f}, held-out loss "
                   f"{'none' if last['val_loss'] is None else format(last['val_loss'], '.3f')}."]  # fmt: skip
-    if not model.likelihood.has_density:
-        lines += ["", "The likelihood is not a density over the original values, so likelihoods and bits per dimension "
+    if not model.has_density:
+        lines += ["", "The model has no density over the original values, so likelihoods and bits per dimension "
                   "are not reported for this model."]  # fmt: skip
     lines += ["", "```python", "import vaekit", "", f'vae = vaekit.load("{folder.path.name}")', "vae.sample(16)", "```"]
     lines += ["", "Samples and reconstructions are the model's, not records of anybody; it reflects its training data, "

@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from vaekit.data import Dataset, Schema, load_dataset, split
+from vaekit.data import Dataset, Schema, load_dataset
 
 from .defaults import complete
 from .request import TrainRequest
-from .run import Run, infer_schema, load_run_data, training_items
+from .run import Run, divide, infer_schema, load_run_data, training_items
 
 Part = Literal["test", "held-out", "train"]
 
@@ -40,7 +40,7 @@ def plan(request: TrainRequest, dataset: Dataset) -> tuple[TrainRequest, Schema,
     """What training on a data set would use: the completed request, the schema and the number of training examples."""
     x, y = training_items(request, dataset)
     schema = infer_schema(request, dataset, x, y)
-    kept, _ = split(len(x), request.held_out, y=y, seed=request.seed)
+    kept, _ = divide(request, len(x), y)
     return complete(request, schema, len(kept)), schema, len(kept)
 
 
@@ -91,7 +91,7 @@ def _parts_of_own(run: Run) -> dict[Part, Examples]:
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{error}; the run was trained on these data: name where they are now") from error
     x, y = training_items(request, dataset)
-    kept, held = split(len(x), request.held_out, y=y, seed=request.seed)  # the training's own: the seed decides
+    kept, held = divide(request, len(x), y)  # the training's own: the seed decides
     if len(kept) != run.model.shapes.examples:
         raise ValueError(
             f"the data of the run, {request.data}, have changed: it was trained on {run.model.shapes.examples} "

@@ -35,6 +35,18 @@ FAST: dict[str, Any] = {
     "schedule": {"name": "one-cycle", "rise": 0.2, "start": 0.1, "final": 0.002},
     "warmup": 0.05,
 }
+NATS: dict[str, Any] = {  # the protocol of published test likelihoods: 50,000 to train on, 10,000 held out
+    "binarize": True,
+    "held_out": 1 / 6,
+    "batch_size": 100,
+    "average": 0.999,
+    "warmup": 0.1,
+}
+CODES: dict[str, Any] = {
+    "network": "residual",
+    "refit": "code-transformer",
+    "likelihood": {"name": "gaussian", "noise": "shared"},
+}
 PRESETS = {
     "article": Preset(
         "the Keras example's convolutional VAE on Fashion-MNIST, as published: 10 epochs of Adam", ARTICLE
@@ -43,6 +55,77 @@ PRESETS = {
     "article-heldout": Preset(
         "article-fast on the 60,000 training images, for comparisons on the test set",
         ARTICLE | FAST | {"include_test": False},
+    ),
+    "beta-vae": Preset("KL weighted by 4, for factors in separate latents (Higgins et al., 2017)", {"beta": 4.0}),
+    "capacity-vae": Preset("KL led to a capacity that grows (Burgess et al., 2018)", {"objective": "capacity"}),
+    "beta-tcvae": Preset(
+        "total correlation weighted by 6 (Chen et al., 2018)", {"objective": {"name": "total-correlation", "beta": 6.0}}
+    ),
+    "dip-vae": Preset("covariance of the codes led to the identity (Kumar et al., 2018)", {"objective": "dip"}),
+    "info-vae": Preset("KL in part replaced by a maximum mean discrepancy (Zhao et al., 2019)", {"objective": "mmd"}),
+    "wae": Preset(
+        "deterministic encoder, codes matched to the prior by MMD (Tolstikhin et al., 2018)",
+        {"objective": "mmd", "posterior": "point-mass"},
+    ),
+    "iwae": Preset(
+        "importance-weighted bound of 8 draws, doubly reparameterized (Burda et al., 2016; Tucker et al., 2019)",
+        {"objective": {"name": "iwae", "samples": 8}},
+    ),
+    "miwae": Preset("mean of several importance-weighted bounds (Rainforth et al., 2018)", {"objective": "miwae"}),
+    "vamp-vae": Preset(
+        "mixture of posteriors at 500 learned inputs as the prior (Tomczak and Welling, 2018)",
+        {"prior": {"name": "vamp", "components": 500}},
+    ),
+    "mixture-vae": Preset("learned Gaussian mixture as the prior", {"prior": "gaussian-mixture"}),
+    "flow-vae": Preset("normalizing flow as the prior (Huang et al., 2017; Xu et al., 2019)", {"prior": "flow"}),
+    "iaf-vae": Preset(
+        "inverse autoregressive posterior (Kingma et al., 2016)", {"posterior": "inverse-autoregressive"}
+    ),
+    "sigma-vae": Preset(
+        "Gaussian likelihood whose noise is computed, not learned (Rybkin et al., 2021)",
+        {"likelihood": {"name": "gaussian", "noise": "calibrated"}},
+    ),
+    "vq-vae": Preset(
+        "maps of discrete codes, their prior a transformer (van den Oord et al., 2017)",
+        CODES | {"posterior": "vector-quantized"},
+    ),
+    "fsq-vae": Preset(
+        "maps of codes on a fixed grid, their prior a transformer (Mentzer et al., 2024)",
+        CODES | {"posterior": "finite-scalar-quantized"},
+    ),
+    "ladder-vae": Preset("several layers of latents (Sønderby et al., 2016)", {"model": "ladder"}),
+    "conditional-vae": Preset("told the labels (Sohn et al., 2015)", {"conditional": True}),
+    "autoencoder": Preset("plain autoencoder: no noise, no prior; for comparison", {"posterior": "point-mass"}),
+    "denoising-autoencoder": Preset(
+        "plain autoencoder that fills in hidden inputs (Vincent et al., 2008); for comparison",
+        {"posterior": "point-mass", "model": {"name": "one-layer", "corruption": 0.3}},
+    ),
+    "pca": Preset(
+        "principal component analysis; for comparison", {"model": {"name": "linear-gaussian", "noise": "none"}}
+    ),
+    "ppca": Preset(
+        "probabilistic PCA, exact (Tipping and Bishop, 1999); for comparison",
+        {"model": {"name": "linear-gaussian", "noise": "shared"}},
+    ),
+    "factor-analysis": Preset(
+        "linear-Gaussian model by EM; for comparison",
+        {"model": {"name": "linear-gaussian", "noise": "elementwise"}},
+    ),
+    "nats-gated": Preset(
+        "two gated layers of 300 and 40 latents with a flow prior, to compare test likelihoods",
+        NATS | {"network": "gated-mlp", "latent_dim": 40, "prior": "flow", "epochs": 50, "lr": 1.5e-3},
+    ),
+    "nats-phases": Preset(
+        "residual networks with a flow prior and the four-phase likelihood, to compare test likelihoods",
+        NATS
+        | {
+            "network": "residual",
+            "latent_dim": 32,
+            "prior": "flow",
+            "likelihood": "four-phase",
+            "epochs": 40,
+            "clip": 100.0,
+        },
     ),
 }
 

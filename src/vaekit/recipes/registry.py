@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -108,11 +109,21 @@ def check(noun: str, choice: str | Mapping[str, Any]) -> dict[str, Any]:
                 else ValueError(f"{noun} {name!r} has no options, got {key!r}")
             )
     return {"name": name} | {
-        key: spell(inside[key], value)
+        key: spell(inside[key], _parsed(value))
         if key in inside and value is not None
         else _typed(noun, key, value, hints.get(key, Any))
         for key, value in given.items()
     }
+
+
+def _parsed(choice: Any) -> Any:
+    """A choice inside of another, as a command line gives it: a name, or a mapping in JSON."""
+    if not isinstance(choice, str) or not choice.startswith("{"):
+        return choice
+    try:
+        return json.loads(choice)
+    except ValueError as error:
+        raise ValueError(f"{choice[:80]!r} is not valid JSON: {error}") from error
 
 
 def _hints(member: type) -> dict[str, Any]:

@@ -33,7 +33,9 @@ class TrainRequest(BaseModel):
     network: Choice | None = Field(None, description="network of encoder and decoder")
     likelihood: Choice | None = Field(None, description="distribution of the data given the latents")
     posterior: Choice = Field({"name": "diagonal-normal"}, description="distribution of the latents given the data")
-    prior: Choice = Field({"name": "standard-normal"}, description="distribution of the latents")
+    prior: Choice | None = Field(None, description="distribution of the latents")
+    refit: Choice | None = Field(None, description="prior that is fitted to the latents after training, in its place")
+    refit_epochs: int = Field(20, ge=0, description="passes over the latents in fitting it")
     objective: Choice = Field({"name": "elbo"}, description="bound that is maximized")
     beta: float | None = Field(None, ge=0, description="weight of the KL, short for objective.beta")
     warmup: float | None = Field(None, ge=0, le=1, description="share of the steps over which the KL's weight rises")
@@ -48,6 +50,7 @@ class TrainRequest(BaseModel):
     )
     patience: int | None = Field(None, ge=1, description="epochs without a better held-out bound before stopping")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
+    split_seed: int | None = Field(None, ge=0, lt=2**32, description="seed of what is held out, if not the rest's")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of the networks")
     compile: bool = Field(False, description="compile the training step with torch.compile (needs a C++ compiler)")
@@ -56,6 +59,11 @@ class TrainRequest(BaseModel):
     @classmethod
     def _spell(cls, value: Any, info: ValidationInfo) -> Any:
         return None if value is None else registry.spell(str(info.field_name), value)
+
+    @field_validator("refit", mode="before")
+    @classmethod
+    def _spell_prior(cls, value: Any) -> Any:
+        return None if value is None else registry.spell("prior", value)
 
     @field_validator("latent_dim", mode="after")
     @classmethod
@@ -83,6 +91,14 @@ class TrainRequest(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that :meth:`parse` reads."""
         return self.model_dump(mode="json")
+
+
+def merged(noun: str, before: Any, value: Any) -> Any:
+    """A later choice of a noun's member; options without a name change the one before, or the default."""
+    if not isinstance(value, Mapping) or "name" in value:
+        return value
+    before = before or TrainRequest.model_fields[noun].default
+    return {**({"name": before} if isinstance(before, str) else before or {}), **value}
 
 
 def read_config_file(path: str | Path) -> dict[str, Any]:

@@ -26,10 +26,12 @@ from vaekit.training import (
     workers,
 )
 from vaekit.training.progress import Reporters, Row
+from vaekit.training.refit import refit_prior
 
 from .assemble import build_model, build_objective, build_settings
 from .card import write_card
 from .defaults import complete
+from .registry import build
 from .request import TrainRequest
 
 
@@ -98,6 +100,12 @@ def training_items(request: TrainRequest, dataset: Dataset) -> tuple[np.ndarray,
     return np.concatenate([dataset.x, dataset.x_test]), y
 
 
+def divide(request: TrainRequest, n: int, y: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The positions of the items to train on and of those held out, as the request's seed has it."""
+    seed = request.seed if request.split_seed is None else request.split_seed
+    return split(n, request.held_out, y=y, seed=seed)
+
+
 def infer_schema(request: TrainRequest, dataset: Dataset, x: np.ndarray, y: Any) -> Schema:
     """How the items map to what the model sees and is told. Raises ValueError where the request cannot be met."""
     schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
@@ -125,7 +133,7 @@ def train(
     x, y = training_items(request, dataset)
     schema = infer_schema(request, dataset, x, y)
     me = workers(request.device)
-    kept, held = split(len(x), request.held_out, y=y, seed=request.seed)
+    kept, held = divide(request, len(x), y)
     request = complete(request, schema, len(kept))
     model = build_model(request, schema, len(kept))
     if init is not None:
@@ -156,7 +164,7 @@ def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, report
         raise ValueError(f"{folder.path} holds no checkpoint to resume from; train with --overwrite to start again")
     x, y = training_items(request, load_run_data(request))
     me = workers(request.device)
-    kept, held = split(len(x), request.held_out, y=y, seed=request.seed)
+    kept, held = divide(request, len(x), y)
     if len(kept) != examples:
         raise ValueError(
             f"the data of {folder.path} have changed: it was trained on {examples} examples, now there are {len(kept)}"
@@ -204,6 +212,8 @@ def _finish(training: Training, keeper: _Keeper) -> Run:
         run.model.to("cpu")
         stopped.run = run if run.history else None
         raise
+    if run.request.refit is not None:
+        keeper.refit(training, run.request.refit)
     run.model.to("cpu")
     keeper.finish()
     return run
@@ -232,6 +242,28 @@ class _Keeper(Reporter):
             weights = training.best or training.model.state_dict()
             write_weights(weights, self.folder.model)
 
+    def refit(self, training: Training, choice: dict[str, Any]) -> None:
+        """Put the prior that is fitted after training in its place; the run can then not be trained on."""
+        run, request = self.run, self.run.request
+        prior, epochs = build("prior", choice), request.refit_epochs
+        training.reporter.note(f"fitting prior {choice['name']!r} to the latents")
+        report = refit_prior(
+            run.model,
+            prior,
+            training.train,
+            training.valid,
+            epochs=epochs,
+            seed=request.seed,
+            reporter=training.reporter,
+        )
+        before, after = report.before.cross_entropy, report.after.cross_entropy
+        training.reporter.note(f"the latents cost {before:.3f} nats before, {after:.3f} after")
+        run.request = request.model_copy(update={"prior": choice, "refit": None})
+        if self.folder:
+            write_weights(run.model.state_dict(), self.folder.model)
+            write_choices(self.folder, run.request, run.schema, run.model.shapes.examples)
+            self.folder.checkpoint.unlink(missing_ok=True)
+
     def finish(self) -> None:
         if self.folder:
             write_weights(self.run.model.state_dict(), self.folder.model)
@@ -255,7 +287,7 @@ def read_choices(folder: RunFolder) -> tuple[TrainRequest, Schema, int]:
     """The request, the schema and the number of training examples. Raises ValueError where they are damaged."""
     try:
         request = TrainRequest.parse(folder.read_config()["request"])
-        missing = [name for name in ("network", "likelihood", "latent_dim") if getattr(request, name) is None]
+        missing = [name for name in ("network", "likelihood", "prior", "latent_dim") if getattr(request, name) is None]
         if missing:
             raise ValueError(f"its config.json says nothing of {', '.join(missing)}")
         content = store.read_json(folder.schema)

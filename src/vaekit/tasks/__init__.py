@@ -2,7 +2,7 @@
 
 from .encode import encode, reconstruct
 from .generate import decode, generate, interpolate, latent_grid, latent_size, sample_latents, traverse
-from .score import Importance, importance
+from .score import Importance, importance, log_weights
 
 __all__ = [
     "Importance",
@@ -13,6 +13,7 @@ __all__ = [
     "interpolate",
     "latent_grid",
     "latent_size",
+    "log_weights",
     "reconstruct",
     "sample_latents",
     "traverse",

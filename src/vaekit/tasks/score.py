@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -47,24 +48,50 @@ def importance(
     if samples < 1:
         raise ValueError(f"expected at least 1 importance sample, got {samples}")
     feed = as_feed(examples)
-    rows = max(1, min(len(feed), 512, DECODES // min(samples, 16)))
-    chunk = max(1, min(samples, DECODES // rows))
+    rows, chunk = _sizes(len(feed), samples)
     noise = CommonNoise(samples, seed) if common else Noise()
     with inference(model), isolated_rng(seed):
-        parts = [_chunk(model, batch, samples, chunk, noise) for batch in batches(model, feed, rows)]
+        parts = [_estimate(model, batch, samples, chunk, noise) for batch in batches(model, feed, rows)]
     return Importance(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def _chunk(model: LatentModel, batch: Batch, samples: int, chunk: int, noise: Noise) -> tuple[Tensor, ...]:
-    total = square = torch.full((len(batch.x),), -math.inf, dtype=torch.float64)
-    reconstruction = kl = torch.zeros_like(total)
+def log_weights(model: LatentModel, examples: Feed | Tensor, samples: int, *, seed: int = 0) -> Tensor:
+    """log p(x, z) - log q(z|x) for independent draws z ~ q(z|x), float64 (samples, N): for few examples, as all are
+    kept.
+    """
+    feed = as_feed(examples)
+    rows, chunk = _sizes(len(feed), samples)
+    with inference(model), isolated_rng(seed):
+        columns = [
+            torch.cat([log_w for _, log_w, _ in _passes(model, batch, samples, chunk, Noise())])
+            for batch in batches(model, feed, rows)
+        ]
+    return torch.cat(columns, 1)
+
+
+def _sizes(examples: int, samples: int) -> tuple[int, int]:
+    """How many rows, and how many samples of each, are decoded at once."""
+    rows = max(1, min(examples, 512, DECODES // min(samples, 16)))
+    return rows, max(1, min(samples, DECODES // rows))
+
+
+def _passes(
+    model: LatentModel, batch: Batch, samples: int, chunk: int, noise: Noise
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """log p(x|z), log weights and KL, each float64 (k, B) on the CPU, of at most ``chunk`` samples at a time."""
     for at in range(0, samples, chunk):
         if isinstance(noise, CommonNoise):
             noise.chunk(at)
         trace, log_px = terms(model, batch, min(chunk, samples - at), noise)
-        log_w = (log_px + trace.log_ratio()).cpu().double()
+        yield log_px.cpu().double(), (log_px + trace.log_ratio()).cpu().double(), trace.kl().cpu().double()
+
+
+def _estimate(model: LatentModel, batch: Batch, samples: int, chunk: int, noise: Noise) -> tuple[Tensor, ...]:
+    total = square = torch.full((len(batch.x),), -math.inf, dtype=torch.float64)
+    reconstruction = kl = torch.zeros_like(total)
+    for log_px, log_w, kl_part in _passes(model, batch, samples, chunk, noise):
         total = torch.logaddexp(total, log_w.logsumexp(0))
         square = torch.logaddexp(square, (2 * log_w).logsumexp(0))
-        reconstruction = reconstruction - log_px.cpu().double().sum(0) / samples
-        kl = kl + trace.kl().cpu().double().sum(0) / samples
+        reconstruction = reconstruction - log_px.sum(0) / samples
+        kl = kl + kl_part.sum(0) / samples
     return total - math.log(samples), (2 * total - square).exp(), reconstruction, kl

@@ -67,7 +67,7 @@ class Training:
     Random numbers are drawn from a stream of their own for each step, so the state at a step is the weights, the
     optimizer's moments and the position, and a resumed run ends, on the same machine in fp32, with the bits of an
     unbroken one. ``checkpoint`` is called with the training after each epoch and when a signal stops it. The best
-    weights are those with the lowest held-out loss, minus the plain evidence bound whatever the objective; without
+    weights are those with the lowest held-out loss, minus a bound on log p(x) whatever the objective; without
     ``valid``, the last.
     """
 
@@ -151,7 +151,10 @@ class Training:
         self.model.eval()
 
     def validate(self) -> float:
-        """Minus the mean evidence bound on the held-out examples, in nats; the noise is the same at every call."""
+        """Minus the mean bound on the held-out examples, in nats; the noise is the same at every call.
+
+        The bound is on log p(x) whatever is maximized: the evidence bound, or the importance-weighted one.
+        """
         if self.valid is None:
             raise ValueError("there are no held-out examples")
         raw = None if self.averaged is None else self._weights()
@@ -160,14 +163,20 @@ class Training:
         total, was_training = torch.zeros((), dtype=self.dtype, device=self.device), self.model.training
         self.model.eval()
         with torch.no_grad(), isolated_rng(0):
-            for i, start in enumerate(range(0, len(self.valid), VALIDATION_CHUNK)):
-                rows = min(VALIDATION_CHUNK, len(self.valid) - start)
+            samples = self.objective.samples if self.objective.importance_weighted else 1
+            chunk = max(1, VALIDATION_CHUNK // samples)
+            for i, start in enumerate(range(0, len(self.valid), chunk)):
+                rows = min(chunk, len(self.valid) - start)
                 first, last = share(rows, self.workers.rank, self.workers.world)
                 seed_generator(self.device, stream(self.settings.seed, VALIDATION, i))
                 with self.precision.autocast():
                     batch = self.valid.batch(slice(start + first, start + last))
-                    trace, log_px = terms(self.model, batch, 1, Noise(first, rows))
-                total += (log_px - trace.kl()).to(self.dtype).sum()
+                    trace, log_px = terms(self.model, batch, samples, Noise(first, rows))
+                if samples == 1:
+                    bound = log_px - trace.kl()
+                else:
+                    bound = (log_px + trace.log_ratio()).logsumexp(0) - math.log(samples)
+                total += bound.to(self.dtype).sum()
         self.model.train(was_training)
         if raw is not None:
             self.model.load_state_dict(raw)
