@@ -177,7 +177,7 @@ class TestFullReport:
         )
         assert report.evaluation == evaluate(model, Feed(x[:80]), 5)
         assert report.likelihood.log_likelihood == pytest.approx(report.evaluation.log_likelihood, abs=1e-3)
-        assert [part.features["kind"] for part in report.samples] == ["random", "values"]
+        assert [part.features["kind"] for part in report.sample_quality] == ["random", "values"]
         assert report.findings[0].name == "loses to the linear model"
         assert report.disentanglement.mig < 0.5
         assert json.loads(json.dumps(report.to_json()))["latents"]["dims"] == 2
@@ -191,11 +191,11 @@ class TestFullReport:
         assert [each.kind for each in features] == ["labels"]
         labels = {"y_test": y[:80], "y_train": y[80:]}
         first = evaluate_fully(linear_gaussian.model(), test, train, features=features, sizes=self.sizes, **labels)
-        floors = {part.features["sha256"]: part.floor for part in first.samples}
+        floors = {part.features["sha256"]: part.floor for part in first.sample_quality}
         second = evaluate_fully(
             linear_gaussian.model(shift=1.0), test, train, features=features, floors=floors, sizes=self.sizes, **labels
         )
-        assert second.samples[0].floor is first.samples[0].floor
+        assert second.sample_quality[0].floor is first.sample_quality[0].floor
         assert second.latents.linear_accuracy is not None
 
     def test_unknown_labels_make_no_features(self, linear_gaussian):

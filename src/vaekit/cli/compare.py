@@ -94,6 +94,7 @@ def _draw(result: Comparison, planned: Mapping[str, Sequence[TrainRequest]], fol
     charts = {
         titles[name]: {entrant: (i.mean, i.half) for entrant, i in found.items() if i is not None}
         for name, found in means.items()
+        if result.measures[name].better
     }
     figures = {
         "samples.png": plots.side_by_side(samples, title="draws from each prior, decoded"),

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.table import Table
 
-from . import show
+from . import report, show
 from .common import AT_LEAST_ONE, Data, Device, RunPath, Which, load_run, note, status
 
-MEANING = {
-    "elbo": ("nats", "bound on the log-likelihood of an example; higher is better"),
-    "reconstruction": ("nats", "cost of an example given its latents; lower is better"),
-    "kl": ("nats", "cost of its latents: divergence of posterior from prior"),
-    "log_likelihood": ("nats", "importance-sampled estimate for an example; higher is better"),
-    "log_likelihood_se": ("nats", "its standard error over the examples"),
-    "ess": ("samples", "effective number of importance samples"),
-    "bits_per_dim": ("bits", "code length of one value; lower is better"),
-    "active_units": ("latents", "that say something about the examples"),
-    "mse": ("", "squared error of a reconstructed value, on the model's scale"),
-    "ssim": ("", "structural similarity of reconstructed images; 1 is equal"),
-}
+if TYPE_CHECKING:
+    from vaekit.recipes import Examples, Run
+
 DENSITIES = ("log_likelihood", "log_likelihood_se", "ess", "bits_per_dim")
 
 
@@ -33,58 +24,79 @@ def evaluate(
     *,
     part: Which = None,
     samples: Annotated[int, Parameter(help="importance samples for each example", validator=AT_LEAST_ONE)] = 100,
+    full: Annotated[bool, Parameter(help="also judge samples and latent space", show_default=False)] = False,
+    many: Annotated[
+        int, Parameter(help="importance samples for the 500 examples of the correction", validator=AT_LEAST_ONE)
+    ] = 5000,
     seed: Annotated[int, Parameter(help="seed of the samples")] = 0,
     as_json: Annotated[bool, Parameter(name="--json", help="print JSON, not a table", show_default=False)] = False,
     device: Device = "auto",
 ) -> None:
     """Estimate the numbers of a run, keep them in its folder and print them."""
-    from vaekit import evaluation, recipes
+    from vaekit import recipes
 
     loaded = load_run(run, device)
     examples = recipes.choose_examples(loaded, data, part)
-    feed = loaded.feed(examples.x, examples.y)
     with status(f"evaluating {len(examples):,} examples"):
-        result = evaluation.evaluate(loaded.model, feed, samples, seed=seed)
-    report = {**result.to_json(), "data": examples.description}
-    _keep(run, report)
+        if full:
+            train = recipes.parts_of(loaded, data)["train"]
+            content = _all(loaded, examples, train, samples, max(many, samples), seed)
+        else:
+            content = _some(loaded, examples, samples, seed)
+    content["data"] = examples.description
+    _keep(run, content)
     if as_json:
-        print(json.dumps(report))
+        print(json.dumps(content))
     else:
-        _print(report, loaded.model.has_density)
+        _print(content, loaded.model.has_density)
 
 
-def _keep(run: str, report: dict[str, Any]) -> None:
+def _some(run: Run, examples: Examples, samples: int, seed: int) -> dict[str, Any]:
+    """The evaluation, and what it and the history show."""
+    from vaekit import evaluation
+
+    feed = run.feed(examples.x, examples.y)
+    result = evaluation.evaluate(run.model, feed, samples, seed=seed)
+    findings = evaluation.diagnose(result, run.history, noise_at_bound=evaluation.share_at_bound(run.model, feed))
+    return {**result.to_json(), "findings": [asdict(finding) for finding in findings]}
+
+
+def _all(run: Run, examples: Examples, train: Examples, samples: int, many: int, seed: int) -> dict[str, Any]:
+    """Every measure there is."""
+    from vaekit import evaluation
+    from vaekit.recipes.baseline import linear_gaussian_score
+
+    unseen, seen = run.feed(examples.x, examples.y), run.feed(train.x, train.y)
+    result = evaluation.evaluate_fully(
+        run.model,
+        unseen,
+        seen,
+        y_test=examples.y,
+        y_train=train.y,
+        factors=examples.factors,
+        history=run.history,
+        baseline=linear_gaussian_score(run, seen, unseen),
+        sizes=replace(evaluation.Sizes(), samples=samples, many=many),
+        seed=seed,
+    )
+    return result.to_json()
+
+
+def _keep(run: str, content: dict[str, Any]) -> None:
     from vaekit import store
 
     try:
-        store.write_json(store.RunFolder(run).evaluation, report)
+        store.write_json(store.RunFolder(run).evaluation, content)
     except OSError as error:
         note(f"the numbers are not kept: {error}")
 
 
-def _print(report: dict[str, Any], has_density: bool) -> None:
+def _print(content: dict[str, Any], has_density: bool) -> None:
     out = show.console()
-    out.print(report_title(report), style="bold")
-    out.print(report_table(report))
+    out.print(report.title(content), style="bold")
+    out.print(report.table(content))
+    if "latents" in content:
+        report.print_all(out, content)
+    report.print_findings(out, content["findings"])
     if not has_density:
-        note(f"{', '.join(DENSITIES)} have no value, as the likelihood is not a density over the original values")
-
-
-def report_title(report: dict[str, Any]) -> str:
-    """What the numbers are of."""
-    samples = (
-        "" if report["log_likelihood"] is None else f"; {show.counted(report['samples'], 'importance sample')} for each"
-    )
-    return f"{report['data']}, {report['n']:,} examples{samples}"
-
-
-def report_table(report: dict[str, Any]) -> Table:
-    """The numbers of ``evaluation.json`` with units and meaning."""
-    rows = [(name, _number(report[name]), unit, about) for name, (unit, about) in MEANING.items()]
-    return show.table(rows, ("", "", "", ""), right=(1,))
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return str(value) if isinstance(value, int) else f"{value:.3f}" if abs(value) >= 1 else f"{value:.4f}"
+        note(f"{', '.join(DENSITIES)} have no value, as the model has no density over the original values")

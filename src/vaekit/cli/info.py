@@ -60,7 +60,7 @@ def _results(out: Console, run: Run, folder: RunFolder) -> None:
     """How the training ended, and what the last evaluation said."""
     from vaekit.store import read_json
 
-    from .evaluate import report_table, report_title
+    from .report import table, title
 
     if run.history:
         last = run.history[-1]
@@ -68,8 +68,8 @@ def _results(out: Console, run: Run, folder: RunFolder) -> None:
         out.print(f"\nTrained for {show.counted(last['epoch'], 'epoch')}: {numbers} nats per example", style="bold")
     if folder.evaluation.exists():
         report = read_json(folder.evaluation)
-        out.print(f"\nEvaluated on {report_title(report)}", style="bold")
-        out.print(report_table(report))
+        out.print(f"\nEvaluated on {title(report)}", style="bold")
+        out.print(table(report))
 
 
 def _preset(out: Console, name: str) -> None:

@@ -20,8 +20,9 @@ from vaekit.core import Family, LatentModel, Objective, Prior
 from vaekit.data import Dataset
 from vaekit.data.arrays import as_array
 from vaekit.networks import Network
-from vaekit.recipes import Run, TrainRequest, preset, train
+from vaekit.recipes import Run, TrainRequest, preset, refit, train
 from vaekit.training import Feed, Interrupted, PlainReporter, Reporter, Schedule, choose_device, default_reporter
+from vaekit.training.refit import Refit
 
 Choice = str | Mapping[str, Any]
 OF_THE_DATA = ("data", "resize", "include_test")  # fields of a request that say which data; an estimator is given them
@@ -277,6 +278,19 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """Bound, log-likelihood, bits per dimension, active units and the quality of reconstructions on X."""
         model, feed = self._model(), self._feed(X, y)
         return evaluation.evaluate(model, feed, self.samples if samples is None else samples, seed=int(self.seed))
+
+    def refit_prior(
+        self, X: Any, y: Any = None, *, prior: Choice | Prior = "gaussian-mixture", epochs: int = 20
+    ) -> Refit:
+        """Replace the prior by one fitted to the latents of X, the examples of ``fit``; encoder and decoder stay.
+
+        Returns the cost of the latents before and after. The parameter ``prior`` stays as it was, ``run_.request``
+        holds the new one.
+        """
+        self._model()
+        run, report = refit(self.run_, prior, self._array(X)[0], y, epochs=epochs, seed=int(self.seed))
+        self._adopt(run)
+        return report
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run folder, which ``vaekit.load`` and the command line read; its path is returned.

@@ -41,11 +41,11 @@ QUICK = Sizes(samples=20, many=500, corrected=100, generated=1000, replicates=50
 
 @dataclass(frozen=True)
 class Report:
-    """``samples`` has one entry for each set of features; what does not apply to a model or its data is None."""
+    """``sample_quality`` has one entry for each set of features; what does not apply to a model or its data is None."""
 
     evaluation: Evaluation
     likelihood: Likelihood | None
-    samples: list[SampleQuality]
+    sample_quality: list[SampleQuality]
     latents: LatentSpace
     disentanglement: Disentanglement | None
     findings: list[Finding]

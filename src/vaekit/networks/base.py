@@ -26,6 +26,22 @@ def count(sizes: Sequence[Size]) -> int:
     return sum(math.prod(size) for size in sizes)
 
 
+def map_sizes(inputs: Sequence[Size], out: Size) -> tuple[Size | None, Size | None]:
+    """Height and width of the inputs that are maps (C, H, W) and of an output (P, C, H, W); None for vectors.
+
+    Raises ValueError if there are maps on neither side, or input maps of several sizes.
+    """
+    sizes = sorted({size[1:] for size in inputs if len(size) == 3})
+    if len(sizes) > 1:
+        raise ValueError(f"all maps that enter a network must have one size, got {[tuple(size) for size in sizes]}")
+    if not sizes and len(out) != 4:
+        raise ValueError(
+            f"a convolutional network needs maps (C, H, W) on one side, got {[tuple(size) for size in inputs]} to "
+            f"{tuple(out)}: use network 'mlp' for data that are not images"
+        )
+    return sizes[0] if sizes else None, out[-2:] if len(out) == 4 else None
+
+
 def halved(size: Sequence[int], times: int) -> list[Size]:
     """A height and a width, and what they are after one, two, ... halvings, rounded up."""
     sizes = [Size(size)]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Size, Tensor, nn
 
 from . import strided
-from .base import Network, count, flatten_all, glorot, halved, halvings
+from .base import Network, count, flatten_all, glorot, halved, halvings, map_sizes
 
 
 class Convolutional(Network):
@@ -37,26 +37,17 @@ class Convolutional(Network):
 
         If both are, the finer one is the image, the other is a map of latents.
         """
-        sizes = sorted({size[1:] for size in inputs if len(size) == 3})
-        if len(sizes) > 1:
-            raise ValueError(f"all maps that enter a network must have one size, got {[tuple(size) for size in sizes]}")
-        if not sizes and len(out) != 4:
+        source, target = map_sizes(inputs, out)
+        kind = _Encoder if source and (target is None or target <= source) else _Decoder
+        if source is None or target is None:
+            return kind(inputs, out, self.channels, self.dense)
+        halves = halvings(max(source, target), min(source, target))
+        if not 1 <= halves <= len(self.channels):
             raise ValueError(
-                f"a convolutional network maps an image (C, H, W) to a vector or a vector to an image; "
-                f"got {[tuple(size) for size in inputs]} to {tuple(out)}: use network 'mlp' for data that are not images"
+                f"convolutional with channels {self.channels} changes sizes by 1 to {len(self.channels)} halvings, not "
+                f"from {tuple(source)} to {tuple(target)}: use network 'residual'"
             )
-        if not sizes or len(out) != 4:
-            kind, channels = (_Encoder if sizes else _Decoder), self.channels
-        else:
-            kind = _Decoder if out[-2:] > sizes[0] else _Encoder
-            halves = halvings(max(sizes[0], out[-2:]), min(sizes[0], out[-2:]))
-            channels = self.channels[:halves]
-            if not 1 <= halves <= len(self.channels):
-                raise ValueError(
-                    f"convolutional with channels {self.channels} halves height and width 1 to {len(self.channels)} "
-                    f"times, not {halves} times as from {tuple(sizes[0])} to {tuple(out[-2:])}: use network 'residual'"
-                )
-        return kind(inputs, out, channels, self.dense)
+        return kind(inputs, out, self.channels[:halves], self.dense)
 
 
 def _padding(size: Sequence[int]) -> tuple[int, int, int, int]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Size, Tensor, nn
 
-from .base import Network, count, flatten_all, halved, halvings
+from .base import Network, count, flatten_all, halved, halvings, map_sizes
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
@@ -42,21 +42,13 @@ class Residual(Network):
         Raises ValueError if there are maps on neither side, or if the sizes of the two sides are not some halvings
         apart.
         """
-        sizes = sorted({size[1:] for size in inputs if len(size) == 3})
-        if len(sizes) > 1:
-            raise ValueError(f"all maps that enter a network must have one size, got {[tuple(size) for size in sizes]}")
-        if not sizes and len(out) != 4:
-            raise ValueError(
-                f"a residual network needs maps (C, H, W) on one side, got {[tuple(size) for size in inputs]} to "
-                f"{tuple(out)}: use network 'mlp' for data that are not images"
-            )
-        rises = not sizes or (len(out) == 4 and out[-2:] > sizes[0])
-        sizes += [out[-2:]] if len(out) == 4 else []
-        fine, coarse = max(sizes), min(sizes)
-        halves = halvings(fine, coarse) if len(sizes) == 2 else len(self.channels)
+        source, target = map_sizes(inputs, out)
+        rises = source is None or (target is not None and target > source)
+        ends = [size for size in (source, target) if size]
+        halves = halvings(max(ends), min(ends)) if len(ends) == 2 else len(self.channels)
         levels = [
             _Level(size, self.channels[min(i, len(self.channels) - 1)], self.blocks[min(i, len(self.blocks) - 1)])
-            for i, size in enumerate(halved(fine, halves)[1:] or [fine])
+            for i, size in enumerate(halved(max(ends), halves)[1:] or ends[:1])
         ]
         return _Residual(inputs, out, levels[::-1] if rises else levels, self.dense)
 
@@ -91,11 +83,8 @@ class _Block(nn.Module):
     def __init__(self, channels: int, depth: int):
         super().__init__()
         inner = (channels + 1) // 2
-        self.reduce, self.mix, self.expand = (
-            _conv(channels, inner, 1),
-            _conv(inner, inner, 3),
-            _conv(inner, channels, 1),
-        )
+        self.reduce, self.mix = _conv(channels, inner, 1), _conv(inner, inner, 3)
+        self.expand = _conv(inner, channels, 1)
         self.expand.weight.data /= math.sqrt(depth)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -149,7 +138,7 @@ class _ToMaps(nn.Module):
     def __init__(self, last: _Level, out: Size):
         super().__init__()
         self.out, self.doubles = out, out[-2:] > last.size
-        self.layer = _conv(last.channels, count([out[:-2]]) * (4 if self.doubles else 1), 3)
+        self.layer = _conv(last.channels, count([out[:-2]]) * (4 if self.doubles else 1), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.layer(F.silu(x))

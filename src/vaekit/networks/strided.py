@@ -14,7 +14,7 @@ the pixels concerned are neighbouring columns::
 processor, and for export, the same layers are torch's own convolutions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -139,7 +139,7 @@ class _Upsample(torch.autograd.Function):
         return d_image, grad.sum((0, 1, 2)).view(4, -1).sum(0), *d_taps
 
 
-def convolve_blocks(blocks: Tensor, size: tuple[int, int], weight: Tensor, bias: Tensor | None) -> Tensor:
+def convolve_blocks(blocks: Tensor, size: Sequence[int], weight: Tensor, bias: Tensor | None) -> Tensor:
     """A 3×3 transposed convolution of stride 1 from blocks, cropped to ``size`` pixels, to (*size, B, N), for few N.
 
     The nine products with each pixel come first, over the blocks; only their N channels are then put back in the order

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from .checks import items
@@ -66,6 +67,7 @@ def measures(
         ax.grid(axis="both", color=HAIRLINE)
         ax.tick_params(length=0)
         ax.margins(x=0.12)
+        ax.xaxis.set_major_locator(MaxNLocator(4))
     for ax in axes.flat[len(values) :]:
         ax.set_visible(False)
     return figure

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .defaults import complete
     from .examples import Examples, choose_examples, parts_of, plan
     from .presets import PRESETS, preset
-    from .refit import refit
+    from .refitting import refit
     from .registry import build, members, spell
     from .request import TrainRequest, read_config_file
     from .run import Run, load_run_data, resume, train, training_items
@@ -49,7 +49,7 @@ _WHERE = {
     "defaults": ("complete",),
     "examples": ("Examples", "choose_examples", "parts_of", "plan"),
     "presets": ("PRESETS", "preset"),
-    "refit": ("refit",),
+    "refitting": ("refit",),
     "registry": ("build", "members", "spell"),
     "request": ("TrainRequest", "read_config_file"),
     "run": ("Run", "load_run_data", "resume", "train", "training_items"),

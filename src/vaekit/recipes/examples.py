@@ -20,20 +20,29 @@ Part = Literal["test", "held-out", "train"]
 class Examples:
     """Raw items with their labels, as a data set has them, and in words which they are.
 
-    ``x`` (N, *layout); ``y`` (N,) class indices or None; ``classes`` the class names, () if unknown.
+    ``x`` (N, *layout); ``y`` (N,) class indices or None; ``classes`` the class names, () if unknown; ``factors``
+    (N, F) from which the items were drawn, or None.
     """
 
     x: np.ndarray
     y: np.ndarray | None
     classes: tuple[str, ...]
     description: str
+    factors: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def first(self, n: int) -> Examples:
         """The first n of them, or all if there are fewer."""
-        return replace(self, x=self.x[:n], y=None if self.y is None else self.y[:n])
+        return self.at(slice(n))
+
+    def at(self, index: slice | np.ndarray) -> Examples:
+        """Those at the given positions."""
+        rows = {
+            name: None if (value := getattr(self, name)) is None else value[index] for name in ("x", "y", "factors")
+        }
+        return replace(self, **rows)
 
 
 def plan(request: TrainRequest, dataset: Dataset) -> tuple[TrainRequest, Schema, int]:
@@ -76,7 +85,7 @@ def _parts_of_named(run: Run, data: str) -> dict[Part, Examples]:
     dataset = load_dataset(data, resize=run.request.resize)  # pyright: ignore[reportArgumentType]
     seen = ", which the run was trained on" if data == run.request.data else ""
     if dataset.x_test is None:
-        return {"train": _part(dataset, "all examples", dataset.x, dataset.y, seen)}
+        return {"train": _part(dataset, "all examples", dataset.x, dataset.y, seen, dataset.factors)}
     seen_test = seen if run.request.include_test else ""
     return {
         "test": _part(dataset, "the test set", dataset.x_test, dataset.y_test, seen_test),
@@ -100,13 +109,21 @@ def _parts_of_own(run: Run) -> dict[Part, Examples]:
     parts: dict[Part, Examples] = {}
     if dataset.x_test is not None and not request.include_test:
         parts["test"] = _part(dataset, "the test set", dataset.x_test, dataset.y_test)
-    if len(held):
-        parts["held-out"] = _part(dataset, "the held-out examples", x[held], None if y is None else y[held])
-        x, y = x[kept], None if y is None else y[kept]
     also = ", its test set included" if request.include_test and dataset.x_test is not None else ""
-    parts["train"] = _part(dataset, "the training examples", x, y, also)
+    train = _part(dataset, "the training examples", x, y, also, None if also else dataset.factors)
+    if len(held):
+        parts["held-out"] = replace(train.at(held), description=f"the held-out examples of {dataset.name}")
+        train = train.at(kept)
+    parts["train"] = train
     return parts
 
 
-def _part(dataset: Dataset, which: str, x: np.ndarray, y: np.ndarray | None, also: str = "") -> Examples:
-    return Examples(x, y, dataset.classes, f"{which} of {dataset.name}{also}")
+def _part(
+    dataset: Dataset,
+    which: str,
+    x: np.ndarray,
+    y: np.ndarray | None,
+    also: str = "",
+    factors: np.ndarray | None = None,
+) -> Examples:
+    return Examples(x, y, dataset.classes, f"{which} of {dataset.name}{also}", factors)

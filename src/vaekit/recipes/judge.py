@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vaekit.evaluation import evaluate
-from vaekit.evaluation.features import Features, random_features, label_features
+from vaekit.evaluation.features import Features, label_features, random_features
 from vaekit.evaluation.latent import assess_latents
 from vaekit.evaluation.samples import Comparison, assess_samples
 from vaekit.training import Feed

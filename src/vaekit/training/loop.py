@@ -96,7 +96,7 @@ class Training:
         self.workers, self.reporter = workers or Workers(), reporter or Reporter()
         self.checkpoint = checkpoint or (lambda training: None)
         self.precision = Precision(self.device, settings.precision)
-        self.step_module = Step(model, objective).to(self.device)
+        self.step_module = Step(model, objective.bind(model.shapes)).to(self.device)
         self.callable = self._wrapped(self.step_module)
         self.parameters = [p for p in self.step_module.parameters() if p.requires_grad]
         self._refuse()
