@@ -296,6 +296,11 @@ class LatentModel(Part):
     def assemble(cls, parts: Parts) -> Self:
         """The model of the given parts; further keyword parameters are a model's own options."""
 
+    @classmethod
+    def suited(cls, is_image: bool) -> dict[str, str]:
+        """Members of nouns, by noun, that suit this model better than the usual ones where nothing is chosen."""
+        return {}
+
     @property
     def events(self) -> tuple[Size, ...]:
         """The shapes of one example's latents, coarse to fine."""

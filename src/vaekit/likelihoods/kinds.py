@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
-
-import torch
 
 from vaekit.core import Support
 
@@ -42,7 +41,8 @@ def kind_of(support: Support) -> Kind:
     """The kind of values that all elements have; an end that some elements lack is none."""
     if support.levels is not None:
         return BINARY if support.levels == 2 else LEVELS
-    low, high = (bool(torch.as_tensor(end).isfinite().all()) for end in (support.low, support.high))
+    ends = (end if isinstance(end, tuple) else (end,) for end in (support.low, support.high))
+    low, high = (all(map(math.isfinite, end)) for end in ends)
     return _BY_ENDS[support.step is not None, low, high]
 
 

@@ -62,6 +62,11 @@ class LadderVAE(LatentModel):
         self.prior = prior
 
     @classmethod
+    def suited(cls, is_image: bool) -> dict[str, str]:
+        """Images need a network between maps."""
+        return {"network": "residual"} if is_image else {}
+
+    @classmethod
     def assemble(
         cls,
         parts: Parts,

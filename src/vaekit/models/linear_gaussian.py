@@ -44,6 +44,11 @@ class LinearGaussian(LatentModel):
         self.prior = StandardNormal()
 
     @classmethod
+    def suited(cls, is_image: bool) -> dict[str, str]:
+        """There is one likelihood."""
+        return {"likelihood": "gaussian"}
+
+    @classmethod
     def assemble(cls, parts: Parts, *, noise: str = "shared") -> Self:
         """Network and posterior are not used. Raises ValueError for other likelihoods and priors than its own."""
         own = (parts.likelihood, Gaussian, "gaussian"), (parts.prior, StandardNormal, "standard-normal")

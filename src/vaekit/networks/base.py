@@ -3,9 +3,12 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Size, Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Network(ABC):
@@ -62,11 +65,24 @@ def halvings(fine: Sequence[int], coarse: Sequence[int]) -> int:
     return sizes.index(Size(coarse))
 
 
-def glorot(module: nn.Module) -> nn.Module:
+def glorot(module: Module) -> Module:
     """Uniform weights of variance 2 / (fan in + fan out), biases zero (Glorot and Bengio, 2010)."""
     for parameter in module.parameters():
         if parameter.dim() > 1:
             nn.init.xavier_uniform_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+    return module
+
+
+def lecun(module: Module) -> Module:
+    """Normal weights of variance 1 / fan in, biases zero (LeCun et al., 1998).
+
+    Unlike Glorot's, they do not shrink what comes in where a layer widens, such as a decoder's first, from few latents.
+    """
+    for parameter in module.parameters():
+        if parameter.dim() > 1:
+            nn.init.kaiming_normal_(parameter, nonlinearity="linear")
         else:
             nn.init.zeros_(parameter)
     return module

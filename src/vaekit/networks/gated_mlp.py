@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Size, Tensor, nn
 
-from .base import Network, count, flatten_all, glorot
+from .base import Network, count, flatten_all, lecun
 
 
 class GatedMLP(Network):
@@ -32,7 +32,7 @@ class _GatedMLP(nn.Module):
         super().__init__()
         self.out = out
         self.layers = nn.Sequential(*(_GatedLinear(a, b) for a, b in pairwise([width, *hidden])))
-        self.head = glorot(nn.Linear([width, *hidden][-1], count([out])))
+        self.head = lecun(nn.Linear([width, *hidden][-1], count([out])))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.head(self.layers(flatten_all(inputs))).unflatten(1, self.out)

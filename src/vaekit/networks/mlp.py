@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import Size, Tensor, nn
 
-from .base import Network, count, flatten_all, glorot
+from .base import Network, count, flatten_all, lecun
 
 
 class MLP(Network):
@@ -32,7 +32,7 @@ class _MLP(nn.Module):
         for a, b in pairwise([width, *hidden]):
             layers += [nn.Linear(a, b), nn.SiLU()]
         layers.append(nn.Linear([width, *hidden][-1], count([out])))
-        self.layers = glorot(nn.Sequential(*layers))
+        self.layers = lecun(nn.Sequential(*layers))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.layers(flatten_all(inputs)).unflatten(1, self.out)

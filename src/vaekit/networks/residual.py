@@ -3,15 +3,13 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Size, Tensor, nn
 
-from .base import Network, count, flatten_all, halved, halvings, map_sizes
-
-Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
+from .base import Network, count, flatten_all, halved, halvings, lecun, map_sizes
 
 
 class Residual(Network):
@@ -113,7 +111,7 @@ class _FromMaps(nn.Module):
         vectors = [given for given in inputs if len(given) != 3]
         self.is_map, self.halves = [len(given) == 3 for given in inputs], maps[0][1:] > size
         self.layer = _conv(sum(given[0] for given in maps) * (4 if self.halves else 1), channels, 3)
-        self.shift = _initialize(nn.Linear(count(vectors), channels, bias=False)) if vectors else None
+        self.shift = lecun(nn.Linear(count(vectors), channels, bias=False)) if vectors else None
 
     def forward(self, *inputs: Tensor) -> Tensor:
         x = torch.cat([value for value, is_map in zip(inputs, self.is_map, strict=True) if is_map], 1)
@@ -128,7 +126,7 @@ class _FromVectors(nn.Module):
     def __init__(self, inputs: Sequence[Size], size: Size, channels: int):
         super().__init__()
         self.shape = (*size, channels)
-        self.layer = _initialize(nn.Linear(count(inputs), math.prod(self.shape)))
+        self.layer = lecun(nn.Linear(count(inputs), math.prod(self.shape)))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return self.layer(flatten_all(inputs)).unflatten(1, self.shape).permute(0, 3, 1, 2)
@@ -149,8 +147,8 @@ class _ToVector(nn.Module):
     def __init__(self, last: _Level, out: Size, dense: int):
         super().__init__()
         self.out, features = out, last.channels * math.prod(last.size)
-        self.dense = _initialize(nn.Linear(features, dense)) if dense else None
-        self.head = _initialize(nn.Linear(dense or features, count([out])))
+        self.dense = lecun(nn.Linear(features, dense)) if dense else None
+        self.head = lecun(nn.Linear(dense or features, count([out])))
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.silu(x).permute(0, 2, 3, 1).flatten(1)
@@ -159,15 +157,7 @@ class _ToVector(nn.Module):
 
 
 def _conv(channels: int, out: int, kernel: int) -> nn.Conv2d:
-    return _initialize(nn.Conv2d(channels, out, kernel, padding=kernel // 2))
-
-
-def _initialize(layer: Layer) -> Layer:
-    """Normal weights of variance 1 / fan in, biases zero."""
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return layer
+    return lecun(nn.Conv2d(channels, out, kernel, padding=kernel // 2))
 
 
 def _gather(x: Tensor) -> Tensor:

@@ -10,9 +10,13 @@ from vaekit.distributions.density import Density
 
 
 class Codebook(Family):
-    """A family whose z are codes: a vector (D,) is one of them, an image (C, H, W) H × W of C numbers each."""
+    """A family whose z are codes: a vector (D,) is one of them, an image (C, H, W) H × W of C numbers each.
+
+    ``numbers`` is how many a code has where nobody says.
+    """
 
     discrete = True
+    numbers: int = 64
     book: Tensor
 
     def bind_codes(self, shapes: Shapes) -> int:

@@ -44,6 +44,8 @@ class FiniteScalarQuantized(Codebook):
     shift: Tensor
     scale: Tensor
 
+    numbers = 4
+
     def __init__(self, levels: int | Sequence[int] = 5):
         super().__init__()
         each = [levels] if isinstance(levels, int) else list(levels)

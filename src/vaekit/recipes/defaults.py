@@ -16,29 +16,31 @@ def complete(request: TrainRequest, schema: Schema, examples: int) -> TrainReque
     - likelihood: ``bernoulli`` for two-valued data, ``discretized-logistic`` for values on a grid, such as 8-bit
     images,
       else ``gaussian``;
+      the ladder takes network ``residual`` for images, linear-Gaussian models likelihood ``gaussian``;
     - prior: ``standard-normal``, over discrete codes ``uniform-codes``;
     - network: ``convolutional`` for images of at least 8×8 pixels, else ``mlp``, narrower for small data;
-    - latent dimensions: 16 for images, for discrete codes 64 at each point of a quarter of the height and width; for
-      vectors half of the columns, 1 to 16;
+    - latent dimensions: 16 for images, for vectors half of the columns, 1 to 16; codes of images have 64 numbers, or 4
+      on a fixed grid, at each point of a quarter of the height and width;
     - epochs: enough to see 1.2 million examples, 20 to 200; batch: 128, less for small data.
     """
-    discrete = members("posterior")[request.posterior["name"]].discrete
+    suited = members("model")[request.model["name"]].suited(schema.kind == "image")
+    posterior = members("posterior")[request.posterior["name"]]
     filled = {
-        "prior": request.prior or ("uniform-codes" if discrete else "standard-normal"),
-        "likelihood": request.likelihood or _likelihood(schema),
-        "network": request.network or _network(schema, examples),
-        "latent_dim": request.latent_dim or _latent_dim(schema, discrete),
+        "prior": request.prior or ("uniform-codes" if posterior.discrete else "standard-normal"),
+        "likelihood": request.likelihood or suited.get("likelihood") or _likelihood(schema),
+        "network": request.network or suited.get("network") or _network(schema, examples),
+        "latent_dim": request.latent_dim or _latent_dim(schema, getattr(posterior, "numbers", 0)),
         "epochs": request.epochs or min(200, max(20, round(STEPS_WORTH / examples))),
         "batch_size": request.batch_size or min(128, max(1, examples // 4)),
     }
     return TrainRequest.parse({**request.to_json(), **filled})
 
 
-def _latent_dim(schema: Schema, discrete: bool) -> int | tuple[int, ...]:
+def _latent_dim(schema: Schema, numbers: int) -> int | tuple[int, ...]:
     if schema.kind == "vector":
         return min(16, (schema.shape[0] + 1) // 2)
     height, width = schema.shape[1:]
-    return (64, -(-height // 4), -(-width // 4)) if discrete and min(height, width) >= 8 else 16
+    return (numbers, -(-height // 4), -(-width // 4)) if numbers and min(height, width) >= 8 else 16
 
 
 def _likelihood(schema: Schema) -> str:

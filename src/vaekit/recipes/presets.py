@@ -47,7 +47,6 @@ CODES: dict[str, Any] = {
     "refit": "code-transformer",
     "likelihood": {"name": "gaussian", "noise": "shared"},
 }
-LINEAR: dict[str, Any] = {"likelihood": "gaussian", "prior": "standard-normal"}
 PRESETS = {
     "article": Preset(
         "the Keras example's convolutional VAE on Fashion-MNIST, as published: 10 epochs of Adam", ARTICLE
@@ -102,15 +101,15 @@ PRESETS = {
         {"posterior": "point-mass", "model": {"name": "one-layer", "corruption": 0.3}},
     ),
     "pca": Preset(
-        "principal component analysis; for comparison", LINEAR | {"model": {"name": "linear-gaussian", "noise": "none"}}
+        "principal component analysis; for comparison", {"model": {"name": "linear-gaussian", "noise": "none"}}
     ),
     "ppca": Preset(
         "probabilistic PCA, exact (Tipping and Bishop, 1999); for comparison",
-        LINEAR | {"model": {"name": "linear-gaussian", "noise": "shared"}},
+        {"model": {"name": "linear-gaussian", "noise": "shared"}},
     ),
     "factor-analysis": Preset(
         "linear-Gaussian model by EM; for comparison",
-        LINEAR | {"model": {"name": "linear-gaussian", "noise": "elementwise"}},
+        {"model": {"name": "linear-gaussian", "noise": "elementwise"}},
     ),
     "nats-gated": Preset(
         "two gated layers of 300 and 40 latents with a flow prior, to compare test likelihoods",

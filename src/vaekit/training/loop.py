@@ -245,10 +245,10 @@ class Training:
 
     @torch.no_grad()
     def _average(self, averaged: dict[str, Tensor], position: int) -> None:
-        """Move the averaged weights towards the current ones; what is not a number of floating point is copied."""
+        """Move the averaged weights towards the current ones; what is learned without gradients is copied."""
         decay = min(self.settings.average or 0.0, (1 + position) / (10 + position))
         current = self.model.state_dict()
-        names = [name for name, value in averaged.items() if value.is_floating_point()]
+        names = [name for name, _ in self.model.named_parameters()]
         torch._foreach_lerp_([averaged[name] for name in names], [current[name] for name in names], 1 - decay)
         for name in averaged.keys() - set(names):
             averaged[name].copy_(current[name])
