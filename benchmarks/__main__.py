@@ -2,7 +2,10 @@
 
     python -m benchmarks speed [--rounds 5]   # step times, memory, start-up: about 10 minutes
     python -m benchmarks article              # the article's 10 epochs, Keras's and ours: an hour or two
-    python -m benchmarks                      # both
+    python -m benchmarks members [--steps 400] [--only vamp]    # pythae's VAMP, BetaTCVAE and VQVAE: half an hour
+    python -m benchmarks nats mnist-gated     # a test likelihood, or a published one: minutes to hours, see nats.py
+    python -m benchmarks samples              # Fréchet distances of article-heldout and codes: half an hour each
+    python -m benchmarks                      # all but nats and samples
 
 Ratios are medians over rounds, because machines are noisy. Results are kept in benchmarks/results, one JSON file each.
 """
@@ -146,17 +149,61 @@ def time_to_loss(result: dict) -> dict:
     return {"keras_loss": goal, "our_loss": ours, "reached": ours <= goal, "ratio": round(ratio, 2)}
 
 
+def members(rounds: int, steps: int, only: str) -> None:
+    """Members of the nouns against pythae's models of the same name; both in this process."""
+    from vaekit.cli.memory import keep_large_buffers
+
+    keep_large_buffers()
+    from benchmarks.members import CASES, measure, table
+
+    cases = [name for name in CASES if name.startswith(only)]
+    print(table(keep("members", measure(rounds, steps, cases))))
+
+
+def nats(name: str, seed: int, epochs: int | None, run: str | None) -> None:
+    """The test likelihood of a recipe, and how far it is from the published figure."""
+    from benchmarks.nats import RECIPES, measure
+
+    if name not in RECIPES:
+        sys.exit(f"unknown recipe {name!r}; there are {', '.join(RECIPES)}")
+    keep(f"nats-{name}-{seed}", measure(name, HERE.parent / "runs", seed=seed, epochs=epochs, evaluated=run))
+
+
+def samples() -> None:
+    """Samples and reconstructions of the article's model and of codes with a transformer prior, in one comparison."""
+    folder = HERE.parent / "runs" / "bench-samples"
+    compared = ["fashion-mnist", "article-heldout", "fsq-vae", "--seeds", "1", "--samples", "20", "--json"]
+    numbers = last_line([*VAEKIT, "compare", *compared, "--out", str(folder)])
+    article, codes = ({key: row[who]["mean"] for key, row in numbers.items() if who in row}
+                      for who in ("article-heldout", "fsq-vae"))  # fmt: skip
+    ratios = {key: round(codes[key] / article[key], 4) for key in ("frechet", "frechet_means", "mse")}
+    keep("samples", {"ratios": ratios, "article-heldout": article, "fsq-vae": codes})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["speed", "article", "all"], default="all")
+    parts = ["speed", "article", "members", "nats", "samples", "all"]
+    parser.add_argument("what", nargs="?", choices=parts, default="all")
+    parser.add_argument("recipe", nargs="?", default="mnist-gated", help="of nats: what to train")
+    parser.add_argument("--seed", type=int, default=0, help="of nats")
+    parser.add_argument("--epochs", type=int, help="of nats: shorten every stage, to see that a recipe runs")
+    parser.add_argument("--run", help="of nats: judge this run instead of training one")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=400, help="of members: training steps in a round")
+    parser.add_argument("--only", default="", help="of members: what the names of the cases begin with")
     args = parser.parse_args()
     if not os.environ.get("VAEKIT_DATA_DIR"):
-        sys.exit("set VAEKIT_DATA_DIR to the folder that holds fashion-mnist/")
-    if args.what != "article":
+        sys.exit("set VAEKIT_DATA_DIR to the folder that holds fashion-mnist/ and mnist/")
+    if args.what in ("speed", "all"):
         speed(args.rounds)
-    if args.what != "speed":
+    if args.what in ("article", "all"):
         article()
+    if args.what in ("members", "all"):
+        members(args.rounds, args.steps, args.only)
+    if args.what == "nats":
+        nats(args.recipe, args.seed, args.epochs, args.run)
+    if args.what == "samples":
+        samples()
 
 
 if __name__ == "__main__":

@@ -161,12 +161,19 @@ def test_mlp_is_what_it_says():
     assert [type(layer) for layer in affine.layers] == [nn.Linear]
 
 
-def test_weights_are_glorot_and_biases_zero():
+def test_convolutional_weights_are_glorot_and_biases_zero():
+    with isolated_rng(0):
+        body = Convolutional([4], 400).build([Size([1, 16, 16])], Size([10]))
+    weight = body.dense.weight
+    assert weight.var().item() == pytest.approx(2 / 656, rel=0.02)
+    assert weight.abs().max().item() <= math.sqrt(6 / 656)
+    assert not body.dense.bias.any()
+
+
+def test_mlp_weights_have_variance_one_over_fan_in_and_biases_are_zero():
     with isolated_rng(0):
         body = MLP([400]).build([Size([300])], Size([10]))
-    weight = body.layers[0].weight
-    assert weight.var().item() == pytest.approx(2 / 700, rel=0.02)
-    assert weight.abs().max().item() <= math.sqrt(6 / 700)
+    assert body.layers[0].weight.var().item() == pytest.approx(1 / 300, rel=0.02)
     assert not body.layers[0].bias.any()
 
 
@@ -174,7 +181,7 @@ def test_weights_are_glorot_and_biases_zero():
     ("network", "inputs", "out", "sentence"),
     [
         (Convolutional(), [(5,)], (2, 3), "use network 'mlp'"),
-        (Convolutional(), [(1, 8, 8)], (2, 1, 8, 8), "use network 'mlp'"),
+        (Convolutional(), [(1, 8, 8)], (2, 1, 8, 8), "use network 'residual'"),
         (Convolutional(), [(1, 8, 8), (1, 4, 4)], (2, 3), "one size"),
     ],
 )

@@ -98,7 +98,7 @@ class TestParse:
         assert "pydantic" not in str(caught.value)
 
     def test_names_mappings_and_instances_are_one_choice(self):
-        spelled = {"name": "gaussian", "noise": "shared"}
+        spelled = {"name": "gaussian", "noise": "shared", "sigma": None}
         for choice in (spelled, Gaussian("shared")):
             assert TrainRequest.parse({"likelihood": choice}).likelihood == spelled
         assert TrainRequest.parse({"likelihood": "gaussian"}).likelihood == {"name": "gaussian"}
@@ -229,7 +229,7 @@ class TestComplete:
 
     def test_what_is_chosen_is_kept(self):
         request = complete(request_of(likelihood="bernoulli"), Schema.infer(images("uint8")), 1000)
-        assert request == request_of(likelihood="bernoulli")
+        assert request == request_of(likelihood="bernoulli", prior="standard-normal")
 
 
 class TestSupport:
@@ -479,7 +479,7 @@ class TestResume:
         run = resume(folder, {"epochs": 3})
         assert run.history[:2] == finished.history
         assert [row["epoch"] for row in run.history] == [1, 2, 3]
-        assert Run.load(folder).request == request_of(epochs=3, likelihood=finished.request.likelihood)
+        assert Run.load(folder).request == request_of(epochs=3, likelihood=finished.request.likelihood, prior="standard-normal")
 
     def test_a_finished_run_has_nothing_to_resume(self, finished, folder):
         assert resume(folder).history == finished.history

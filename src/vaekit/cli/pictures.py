@@ -117,11 +117,11 @@ def draw(
 
 
 def as_pictures(schema: Schema, x: Tensor) -> np.ndarray:
-    """Model units (..., C, H, W) ↦ images (..., H, W, C) in [0, 1], transparent ones on white; vectors stay."""
+    """Model units (..., C, H, W) ↦ images (..., H, W, C), clipped to [0, 1], on white; vectors stay."""
     array = x.float().cpu().numpy()
     if schema.kind != "image":
         return array
-    array = np.moveaxis(array, -3, -1)
+    array = np.moveaxis(array, -3, -1).clip(0, 1)
     if array.shape[-1] == 4:
         color, opacity = array[..., :3], array[..., 3:].clip(0, 1)
         array = color * opacity + 1 - opacity
