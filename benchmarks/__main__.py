@@ -172,12 +172,21 @@ def nats(name: str, seed: int, epochs: int | None, run: str | None) -> None:
 def samples() -> None:
     """Samples and reconstructions of the article's model and of codes with a transformer prior, in one comparison."""
     folder = HERE.parent / "runs" / "bench-samples"
-    compared = ["fashion-mnist", "article-heldout", "fsq-vae", "--seeds", "1", "--samples", "20", "--json"]
+    compared = [
+        "fashion-mnist",
+        "article-heldout",
+        str(HERE / "codes.toml"),
+        "--seeds",
+        "1",
+        "--samples",
+        "20",
+        "--json",
+    ]
     numbers = last_line([*VAEKIT, "compare", *compared, "--out", str(folder)])
     article, codes = ({key: row[who]["mean"] for key, row in numbers.items() if who in row}
-                      for who in ("article-heldout", "fsq-vae"))  # fmt: skip
+                      for who in ("article-heldout", "codes"))  # fmt: skip
     ratios = {key: round(codes[key] / article[key], 4) for key in ("frechet", "frechet_means", "mse")}
-    keep("samples", {"ratios": ratios, "article-heldout": article, "fsq-vae": codes})
+    keep("samples", {"ratios": ratios, "article-heldout": article, "codes": codes})
 
 
 def main() -> None:

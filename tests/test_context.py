@@ -147,6 +147,17 @@ def test_importance_weighted_objectives_are_validated_by_their_own_bound():
     assert losses[50] < losses[1]
 
 
+def test_objectives_that_couple_a_batch_refuse_several_processes():
+    from vaekit.objectives import ELBO, MMD
+    from vaekit.training import Workers
+
+    training = make_training(np.random.default_rng(0).normal(size=(40, 3)))
+    given = (training.train, None, training.settings)
+    for objective in (MMD(), ELBO(free_bits=0.1)):
+        with pytest.raises(ValueError, match="train in one process"):
+            Training(training.model, objective, *given, workers=Workers(rank=0, world=2))
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

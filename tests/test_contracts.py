@@ -9,10 +9,11 @@ from torch import Size, nn
 from torch.distributions import Laplace, Normal
 
 from vaekit import testing
-from vaekit.core import Conditional, Family, Objective, Prior, Shapes, Support
+from vaekit.core import Conditional, Family, Objective, Parts, Prior, Shapes, Support
 from vaekit.distributions import DiagonalNormal
 from vaekit.models import OneLayerVAE
 from vaekit.recipes import build, members, spell
+from vaekit.recipes.registry import options
 
 SUPPORTS = {
     "binary": Support(0, 1, 1.0),
@@ -181,6 +182,26 @@ def test_one_layer_models(likelihood, network):
         latent=2,
     )
     testing.check_model(model, (2, 4, 3), image_support(likelihood))
+
+
+def assembled(name, *, event):
+    """A model from the parts that suit it."""
+    suited = {"network": "mlp", "likelihood": "gaussian"} | members("model")[name].suited(len(event) == 3)
+    parts = {"posterior": "diagonal-normal", "prior": "standard-normal"} | suited
+    return build("model", name, Parts(**{noun: build(noun, part) for noun, part in parts.items()}, latent=2))
+
+
+@pytest.mark.parametrize("event", [(5,), (1, 8, 9)], ids=["vector", "image"])
+@pytest.mark.parametrize("name", members("model"))
+def test_models(name, event):
+    testing.check_model(assembled(name, event=event), event)
+
+
+@pytest.mark.parametrize("name", members("model"))
+def test_a_model_is_spelled_as_its_own_options(name):
+    spelled = spell("model", assembled(name, event=(5,)))
+    assert spelled.keys() == {"name", *options(members("model")[name])}
+    assert spell("model", json.loads(json.dumps(spelled))) == spelled
 
 
 @pytest.mark.parametrize("noun", NOUNS)

@@ -479,7 +479,9 @@ class TestResume:
         run = resume(folder, {"epochs": 3})
         assert run.history[:2] == finished.history
         assert [row["epoch"] for row in run.history] == [1, 2, 3]
-        assert Run.load(folder).request == request_of(epochs=3, likelihood=finished.request.likelihood, prior="standard-normal")
+        assert Run.load(folder).request == request_of(
+            epochs=3, likelihood=finished.request.likelihood, prior="standard-normal"
+        )
 
     def test_a_finished_run_has_nothing_to_resume(self, finished, folder):
         assert resume(folder).history == finished.history

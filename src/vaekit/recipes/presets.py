@@ -56,6 +56,7 @@ PRESETS = {
         "article-fast on the 60,000 training images, for comparisons on the test set",
         ARTICLE | FAST | {"include_test": False},
     ),
+    "vae": Preset("the variational autoencoder with what the data suggest (Kingma and Welling, 2014)"),
     "beta-vae": Preset("KL weighted by 4, for factors in separate latents (Higgins et al., 2017)", {"beta": 4.0}),
     "capacity-vae": Preset("KL led to a capacity that grows (Burgess et al., 2018)", {"objective": "capacity"}),
     "beta-tcvae": Preset(

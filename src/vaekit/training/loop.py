@@ -91,6 +91,11 @@ class Training:
             )
         if settings.patience is not None and valid is None:
             raise ValueError("patience counts epochs without a better held-out bound, but no examples are held out")
+        if workers is not None and workers.world > 1 and objective.couples_batch:
+            raise ValueError(
+                f"{type(objective).__name__} couples the examples of a batch, which several processes would divide: "
+                "train in one process, or use objective 'elbo'"
+            )
         self.model, self.objective, self.train, self.valid, self.settings = model, objective, train, valid, settings
         self.device = device or torch.device("cpu")
         self.workers, self.reporter = workers or Workers(), reporter or Reporter()
@@ -220,10 +225,6 @@ class Training:
 
     def _refuse(self) -> None:
         """Raise ValueError where model and objective do not fit, which a step on two examples tells."""
-        if self.workers.world > 1 and self.objective.couples_batch:
-            name = type(self.objective).__name__
-            raise ValueError(f"{name} couples the examples of a batch, which is spread here over several processes: "
-                             "train in one process, or use objective 'elbo'")  # fmt: skip
         with torch.no_grad(), isolated_rng(0):
             batch = self.train.batch(slice(0, 2))
             for progress in (0.0, 1.0):
@@ -248,9 +249,10 @@ class Training:
         """Move the averaged weights towards the current ones; what is learned without gradients is copied."""
         decay = min(self.settings.average or 0.0, (1 + position) / (10 + position))
         current = self.model.state_dict()
-        names = [name for name, _ in self.model.named_parameters()]
-        torch._foreach_lerp_([averaged[name] for name in names], [current[name] for name in names], 1 - decay)
-        for name in averaged.keys() - set(names):
+        names = {name for name, _ in self.model.named_parameters()}
+        for name in names:
+            averaged[name].lerp_(current[name], 1 - decay)
+        for name in averaged.keys() - names:
             averaged[name].copy_(current[name])
 
     def _solve(self) -> None:
