@@ -302,6 +302,11 @@ class LatentModel(Part):
         return {}
 
     @property
+    def discrete(self) -> bool:
+        """Whether the latents are codes of a finite book, between which there is nothing."""
+        return False
+
+    @property
     def events(self) -> tuple[Size, ...]:
         """The shapes of one example's latents, coarse to fine."""
         return (self.shapes.latent or Size(),)

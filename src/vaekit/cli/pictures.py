@@ -12,9 +12,8 @@ from torch import Tensor
 
 from vaekit import plots, tasks
 from vaekit.data import Schema
-from vaekit.noise import isolated_rng
+from vaekit.evaluation.latent import kl_each
 from vaekit.recipes import Examples, Run
-from vaekit.tasks.chunks import batches, inference
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,12 +66,17 @@ def reconstruction_tiles(run: Run, examples: Examples) -> np.ndarray:
 
 
 def traversals(run: Run, examples: Examples, n: int = 10) -> Figure:
-    """What each latent dimension does on its own; of many, the n that carry most information about the examples."""
-    values = torch.linspace(-REACH, REACH, STEPS)
-    kl = _kl_each(run, examples)
-    dims = sorted(kl.argsort(descending=True)[:n].tolist())
+    """What each latent dimension does on its own; of many, the n that carry most information about the examples.
+
+    Where the KL does not split into dimensions, the n whose posterior means vary most.
+    """
+    examples = examples.first(KL_EXAMPLES)
+    feed, values = run.feed(examples.x, examples.y), torch.linspace(-REACH, REACH, STEPS)
+    kl = kl_each(run.model, feed)
+    said = np.array(kl) if kl is not None else tasks.encode(run.model, feed).var(0).numpy()
+    dims = sorted(np.argsort(-said)[:n].tolist())
     images = as_pictures(run.schema, tasks.traverse(run.model, dims, values, c=run.context(1)))
-    return plots.traversals(images, values.numpy(), dims=dims, kl=kl[dims].numpy())
+    return plots.traversals(images, values.numpy(), dims=dims, kl=None if kl is None else said[dims])
 
 
 def interpolation(run: Run, examples: Examples, n: int = 5) -> Figure:
@@ -99,6 +103,7 @@ OF_EXAMPLES = ("clusters", "reconstructions", "traversals", "interpolation")
 def sensible(run: Run) -> list[str]:
     """The names in ``PICTURES`` that make sense for a run."""
     without = set() if tasks.latent_size(run.model) >= 2 else {"manifold"}
+    without |= {"manifold", "traversals", "interpolation"} if run.model.discrete else set()
     return [name for name in PICTURES if name not in without | (set() if run.history else {"curves"})]
 
 
@@ -126,14 +131,3 @@ def as_pictures(schema: Schema, x: Tensor) -> np.ndarray:
         color, opacity = array[..., :3], array[..., 3:].clip(0, 1)
         array = color * opacity + 1 - opacity
     return array
-
-
-def _kl_each(run: Run, examples: Examples) -> Tensor:
-    """The mean KL of each latent dimension, nats, (D,)."""
-    parts = []
-    with inference(run.model), isolated_rng(0):
-        examples = examples.first(KL_EXAMPLES)
-        for batch in batches(run.model, run.feed(examples.x, examples.y), KL_EXAMPLES // 2):
-            latent = run.model.infer(batch).latents[0]
-            parts.append(latent.q.kl_each(latent.p).flatten(1).cpu())
-    return torch.cat(parts).mean(0)

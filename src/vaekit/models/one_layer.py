@@ -66,10 +66,15 @@ class OneLayerVAE(LatentModel):
         """Whether the likelihood and the posterior have one."""
         return self.likelihood.has_density and self.encoder.family.has_density
 
+    @property
+    def discrete(self) -> bool:
+        """That of the posterior."""
+        return self.encoder.family.discrete
+
     def bind(self, shapes: Shapes) -> Self:
         """Decoder, encoder and prior, in this order. Raises ValueError where codes meet a continuous density."""
-        if self.encoder.family.discrete != self.prior.discrete:
-            fits = "uniform-codes" if self.encoder.family.discrete else "standard-normal"
+        if self.discrete != self.prior.discrete:
+            fits = "uniform-codes" if self.discrete else "standard-normal"
             raise ValueError(
                 f"{type(self.prior).__name__} is no prior for the latents of {type(self.encoder.family).__name__}, "
                 f"as only one of them is over discrete codes: use prior '{fits}', or another posterior"
