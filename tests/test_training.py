@@ -175,7 +175,7 @@ class TestResume:
 
     def test_best_weights_survive(self, digits, tmp_path):
         """The best epoch lies before the interruption and is what the resumed run ends with."""
-        options = {"lr": 0.3, "schedule": Constant(), "epochs": 6}
+        options = {"lr": 0.7, "schedule": Constant(), "epochs": 6}
         whole = make_training(digits, **options)
         whole.run()
         assert whole.best_epoch < 6
@@ -253,7 +253,7 @@ class TestDamagedCheckpoints:
 
 class TestBestWeights:
     def test_are_those_with_the_lowest_held_out_loss(self, digits):
-        training = make_training(digits, lr=0.3, schedule=Constant(), epochs=6)
+        training = make_training(digits, lr=0.7, schedule=Constant(), epochs=6)
         training.run()
         losses = [row["val_loss"] for row in training.reporter.rows]
         best = int(np.argmin(losses))

@@ -26,7 +26,7 @@ from vaekit.training import (
     workers,
 )
 from vaekit.training.progress import Reporters, Row
-from vaekit.training.refit import refit_prior
+from vaekit.training.refit import refit_prior, refittable
 
 from .assemble import build_model, build_objective, build_settings
 from .card import write_card
@@ -188,6 +188,8 @@ def _prepare(
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", me.local_rank)
     keeper = _Keeper(run)
+    if run.request.refit is not None:
+        refittable(run.model, build("prior", run.request.refit))
     whole = Feed.from_raw(run.schema, x, device, y=y, varying=True)
     training = Training(
         run.model,

@@ -71,18 +71,11 @@ def refit_prior(
     Raises ValueError if the model has no single prior, if the prior does not fit its latents, or for numbers out of
     range, and FloatingPointError if the cross-entropy becomes infinite; the model then keeps its prior.
     """
-    if not isinstance(model, OneLayerVAE):
-        raise ValueError(
-            f"a prior can be refitted for a model with one layer of latents, not for {type(model).__name__}"
-        )
+    model = refittable(model, prior)
     if epochs < 0 or lr <= 0 or batch_size < 1:
         raise ValueError(
             f"refitting needs epochs >= 0, lr > 0 and batch_size >= 1; got {epochs=}, {lr=}, {batch_size=}"
         )
-    if prior.discrete != model.encoder.family.discrete:
-        fits = "code-transformer" if model.encoder.family.discrete else "gaussian-mixture"
-        raise ValueError(f"{type(prior).__name__} is no prior for these latents, as only one of them is over discrete "
-                         f"codes: use prior '{fits}'")  # fmt: skip
     old, judged = model.prior, held or train.fixed()
     with isolated_rng(seed), _frozen(model):
         prior = copy.deepcopy(prior).bind(model.shapes).to(judged.x.device)
@@ -96,6 +89,21 @@ def refit_prior(
             model.prior = old
             raise
     return Refit(before, after, held is not None)
+
+
+def refittable(model: LatentModel, prior: Prior) -> OneLayerVAE:
+    """The model, if that prior can be fitted to its latents; raises ValueError if not."""
+    if not isinstance(model, OneLayerVAE):
+        raise ValueError(
+            f"a prior can be refitted for a model with one layer of latents, not for {type(model).__name__}"
+        )
+    if prior.discrete != model.discrete:
+        fits = "code-transformer" if model.discrete else "gaussian-mixture"
+        raise ValueError(
+            f"{type(prior).__name__} is no prior for these latents, as only one of them is over discrete codes: "
+            f"use prior '{fits}'"
+        )
+    return model
 
 
 def quality(model: OneLayerVAE, examples: Feed, seed: int = 0) -> PriorQuality:
