@@ -109,7 +109,7 @@ def test_iwae_refuses_no_samples():
         IWAE(0)
 
 
-@pytest.mark.parametrize(("objective", "epochs"), [(ELBO(), 160), (IWAE(5), 80)], ids=["elbo", "iwae"])
+@pytest.mark.parametrize(("objective", "epochs"), [(ELBO(), 300), (IWAE(5), 80)], ids=["elbo", "iwae"])
 def test_trained_it_reaches_probabilistic_pca(linear_gaussian, objective, epochs):
     """A linear-Gaussian model's maximum of likelihood is known: scikit-learn's PCA.score (Tipping and Bishop, 1999)."""
     x = linear_gaussian.sample(1000)

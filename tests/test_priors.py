@@ -312,7 +312,7 @@ def test_a_transformer_refitted_to_codes_beats_the_uniform_prior_and_bounds_thei
         Conditional(MLP(()), VectorQuantized(8)), Conditional(MLP(()), Gaussian()), UniformCodesPrior(), latent=2
     ).bind(Shapes(Size([2]), examples=2000))
     train, held = known_mixture(2000, 1), known_mixture(2000, 2)
-    report = refit_prior(model, CodeTransformer(1, 16, 2), train, held, epochs=5, lr=1e-2)
+    report = refit_prior(model, CodeTransformer(1, 16, 2), train, held, epochs=12, lr=1e-2)
     q = model.encoder(held.x)
     share = torch.bincount(model.encoder.family.indices(q.mean), minlength=8) / 2000
     entropy = torch.special.entr(share).sum().item()

@@ -283,10 +283,11 @@ class TestBestWeights:
 
 
 class TestValidation:
-    def test_is_the_plain_bound_whatever_the_objective(self, digits):
+    def test_is_a_bound_whatever_the_objective(self, digits):
+        """The evidence bound, or the importance-weighted one, which is tighter."""
         model = make_model([64])
         losses = [make_training(digits, model=model, objective=o).validate() for o in (ELBO(), ELBO(beta=9), IWAE(5))]
-        assert losses[0] == losses[1] == losses[2]
+        assert losses[2] < losses[0] == losses[1]
 
     def test_is_minus_the_elbo(self, linear_gaussian):
         """At the exact posterior the bound is log p(x) in expectation; its noise averages out over the rows."""
