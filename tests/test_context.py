@@ -138,6 +138,20 @@ def test_averaged_weights_follow_their_recurrence():
     assert torch.allclose(training.averaged[name], average, atol=1e-6)
 
 
+def test_the_best_averaged_weights_are_not_changed_by_later_steps():
+    x, kept = np.random.default_rng(0).normal(size=(40, 3)), []
+
+    class Watch(Reporter):
+        def epoch(self, training, row):
+            kept.append({name: value.clone() for name, value in training.averaged.items()})
+
+    training = make_training(x, Watch(), average=0.9, epochs=12, lr=0.5, schedule="constant")
+    training.run()
+    assert training.best_epoch < 12
+    best = kept[training.best_epoch - 1]
+    assert all(torch.equal(value, best[name]) for name, value in training.model.state_dict().items())
+
+
 def test_importance_weighted_objectives_are_validated_by_their_own_bound():
     x = np.random.default_rng(0).normal(size=(60, 3))
     losses = {}

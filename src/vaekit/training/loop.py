@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -195,7 +195,7 @@ class Training:
         position["best_loss"] = None if math.isinf(self.best_loss) else self.best_loss
         return {
             "model": self._weights(),
-            "averaged": self.averaged and {name: value.clone() for name, value in self.averaged.items()},
+            "averaged": self.averaged and _copied(self.averaged),
             "best": self.best,
             "optimizer": flat,
             "position": {**position, "sums": self.sums.tolist()},
@@ -242,7 +242,7 @@ class Training:
             self.averaged = self._weights()
 
     def _weights(self) -> dict[str, Tensor]:
-        return {name: value.clone() for name, value in self.model.state_dict().items()}
+        return _copied(self.model.state_dict())
 
     @torch.no_grad()
     def _average(self, averaged: dict[str, Tensor], position: int) -> None:
@@ -336,7 +336,7 @@ class Training:
         self.stale += 1
         if val_loss is not None and val_loss < self.best_loss:
             self.best_loss, self.best_epoch, self.stale = val_loss, self.epoch, 0
-            self.best = self._weights() if self.averaged is None else dict(self.averaged)
+            self.best = self._weights() if self.averaged is None else _copied(self.averaged)
         speed = len(self.train) / max(self.seconds, 1e-9)
         row = {"epoch": self.epoch, **means, "val_loss": val_loss, "lr": self.lr}
         self.reporter.epoch(self, {**row, "seconds": self.seconds, "examples_per_second": speed})
@@ -359,6 +359,11 @@ class Training:
         if self.workers.world > 1:
             return nn.parallel.DistributedDataParallel(step)
         return torch.compile(step) if self.settings.compile else step  # pyright: ignore[reportReturnType]
+
+
+def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same values, which later steps do not change."""
+    return {name: value.clone() for name, value in weights.items()}
 
 
 def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
