@@ -19,10 +19,10 @@ from .aggregate import information_and_mismatch
 from .features import Features
 from .neighbors import neighbors
 from .paths import Smoothness, assess_paths
+from .report import count_active
 from .subsets import select, subset
 
 Kind = Literal["density", "point", "code"]
-ACTIVE = 0.01  # variance of a latent's posterior mean above which it counts as active
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def assess_latents(
         n=len(chosen),
         kind=kind_of(model, chosen),
         dims=means.shape[1],
-        active_units=int((means.double().var(0, correction=0) > ACTIVE).sum()),
+        active_units=count_active(means),
         kl_each=kl_each(model, chosen),
         mutual_information=information,
         mismatch=mismatch,

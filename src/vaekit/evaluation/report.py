@@ -105,6 +105,10 @@ def _reconstruction_quality(model: LatentModel, examples: Feed) -> tuple[float, 
             errors.append((mean - x).double().square().flatten(1).mean(1))
             if is_image:
                 similarities.append(ssim(mean, x))
-    variance = torch.cat(latents).double().var(0, correction=0)
     similarity = torch.cat(similarities).mean().item() if is_image else None
-    return torch.cat(errors).mean().item(), similarity, int((variance > ACTIVE).sum())
+    return torch.cat(errors).mean().item(), similarity, count_active(torch.cat(latents))
+
+
+def count_active(means: Tensor) -> int:
+    """How many latents have posterior means (N, D) that vary over the examples."""
+    return int((means.double().var(0, correction=0) > ACTIVE).sum())

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Size, Tensor
+from torch import Tensor
 from torch.distributions import MultivariateNormal, register_kl
 
 from vaekit.core import Posterior
@@ -15,17 +15,7 @@ class FullNormalPosterior(MultivariateNormal, Posterior):
 
     def __init__(self, mean: Tensor, scale_tril: Tensor):
         super().__init__(mean, scale_tril=scale_tril, validate_args=False)
-        self.root = scale_tril
-
-    @property
-    def noise(self) -> Size:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """As many standard normal numbers as z has."""
-        return self.event_shape
-
-    @property
-    def like(self) -> Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """A tensor on the posterior's device whose first axis is the batch."""
-        return self.loc
+        self.root, self.noise, self.like = scale_tril, self.event_shape, self.loc
 
     def push(self, eps: Tensor) -> tuple[Tensor, Tensor | None]:
         """log q = -½ Σ (ε² + log 2π) - log det T, known from the draw."""

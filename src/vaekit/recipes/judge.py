@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vaekit.evaluation import evaluate
-from vaekit.evaluation.features import Features, label_features, random_features
+from vaekit.evaluation import Features, choose_features, evaluate
 from vaekit.evaluation.latent import assess_latents
 from vaekit.evaluation.samples import Comparison, assess_samples
 from vaekit.training import Feed
@@ -39,6 +38,7 @@ MEASURES = {
     "parameters": Measure("parameters", "", None, "numbers that are learned"),
     "seconds": Measure("training", "seconds", None, "time of training"),
 }
+STEPS = 2000  # of the classifier whose features are used
 FEWEST = 50  # examples below which distances between sets mean nothing
 
 
@@ -72,7 +72,7 @@ class Judge:
         if self.features is None and self.path.exists():
             self.features = Features.load(self.path)
         if self.features is None:
-            self.features = random_features(seen) if train.y is None else label_features(seen, train.y)
+            self.features = choose_features(seen, train.y, steps=STEPS)[0]
             self.features.save(self.path)
         return self.features
 

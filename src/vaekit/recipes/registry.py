@@ -71,8 +71,7 @@ def maker(member: type) -> Callable[..., Any]:
 
 def options(member: type) -> dict[str, inspect.Parameter]:
     """The parameters of a member that are its options."""
-    function = getattr(member, "assemble", member.__init__)
-    parameters = list(inspect.signature(function).parameters.items())[1:]
+    parameters = list(inspect.signature(_function(member)).parameters.items())[1:]
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)  # those of object.__init__
     return {name: parameter for name, parameter in parameters if parameter.kind not in variadic}
 
@@ -127,7 +126,12 @@ def _parsed(choice: Any) -> Any:
 
 
 def _hints(member: type) -> dict[str, Any]:
-    return get_type_hints(getattr(member, "assemble", member.__init__))
+    return get_type_hints(_function(member))
+
+
+def _function(member: type) -> Callable[..., Any]:
+    """The function whose parameters, after the first, are a member's options."""
+    return getattr(member, "assemble", member.__init__)
 
 
 def _typed(noun: str, key: str, value: Any, hint: Any) -> Any:
