@@ -62,10 +62,12 @@ class TestCollapse:
         latents = dataclasses.replace(LATENTS, kl_each=[0.0] * 5, active_units=0)
         assert only(HEALTHY, history, latents=latents).sentence.endswith("since epoch 5.")
 
-    def test_says_since_when_units_are_counted(self):
-        history = [row(i + 1, 100 - i, active_units=n) for i, n in enumerate((5, 3, 4, 3, 3))]
-        latents = dataclasses.replace(LATENTS, kl_each=[2.0, 2.0, 2.0, 0.0, 0.0], active_units=3)
-        assert only(HEALTHY, history, latents=latents).sentence.endswith("since epoch 4.")
+    def test_says_since_when_each_unit_is_gone(self):
+        each = [(1, 1, 1, 1, 1), (1, 0, 1, 0, 1), (1, 0, 1, 1, 0), (1, 0, 1, 0, 0)]
+        history = [row(i + 1, 100 - i, kl_each=list(kl)) for i, kl in enumerate(each)]
+        latents = dataclasses.replace(LATENTS, kl_each=[2.0, 0.0, 2.0, 0.0, 0.0])
+        sentence = only(HEALTHY, history, latents=latents).sentence
+        assert "3 of 5 latent dimensions (1 since epoch 2; 3 since epoch 4; 4 since epoch 3) say nothing" in sentence
 
     def test_of_a_model_that_ignores_its_data(self, linear_gaussian):
         model, x = linear_gaussian.model(), Feed(linear_gaussian.sample(60))

@@ -84,7 +84,8 @@ def test_a_residual_block_is_its_formula():
     body = build(Residual([6], [1]), [(6, 4, 4)], (1, 2, 4, 4))
     (block,), x = body.levels, torch.randn(2, 6, 4, 4, dtype=torch.float64)
     inner = F.conv2d(x, block.reduce.weight, block.reduce.bias)
-    inner = F.conv2d(F.silu(inner), block.mix.weight, block.mix.bias, padding=1)
+    for layer in block.mix:
+        inner = F.conv2d(F.silu(inner), layer.weight, layer.bias, padding=1)
     branch = F.conv2d(F.silu(inner), block.expand.weight, block.expand.bias)
     assert inner.shape == (2, 3, 4, 4)
     assert torch.allclose(block(x), x + branch)
@@ -194,5 +195,5 @@ def test_residual_weights_have_variance_one_over_fan_in():
     with isolated_rng(0):
         body = Residual([64], [4]).build([Size([64, 8, 8])], Size([1, 1, 8, 8]))
     block = body.levels[0]
-    assert block.mix.weight.std().item() == pytest.approx(1 / math.sqrt(9 * 32), rel=0.05)
+    assert block.mix[0].weight.std().item() == pytest.approx(1 / math.sqrt(9 * 32), rel=0.05)
     assert block.expand.weight.std().item() == pytest.approx(1 / math.sqrt(4 * 32), rel=0.05)

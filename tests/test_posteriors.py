@@ -257,6 +257,7 @@ def test_the_first_update_spreads_outputs_over_the_levels_for_good():
         (lambda: posteriors.FlowPosterior(transforms=0), "transforms=0"),
         (lambda: posteriors.LowRankNormal(0), "diagonal-normal"),
         (lambda: posteriors.VectorQuantized(codes=1), "at least 2 codes"),
+        (lambda: posteriors.RelaxedCategorical(0), "temperature above 0"),
         (lambda: posteriors.VectorQuantized(decay=1.0), "decay"),
         (lambda: posteriors.FiniteScalarQuantized(1), "at least 2 levels"),
         (lambda: bound(posteriors.FiniteScalarQuantized([5, 5]), 3), "codes of 3 numbers"),
@@ -277,11 +278,44 @@ def small_model(family, latent):
 @pytest.mark.parametrize(
     "family",
     [*FLOWS[::3], posteriors.LowRankNormal(2), posteriors.PointMass(), posteriors.VectorQuantized(7),
-     posteriors.FiniteScalarQuantized(17)],
+     posteriors.FiniteScalarQuantized(17), posteriors.RelaxedCategorical()],
     ids=lambda family: type(family).__name__,
 )  # fmt: skip
 def test_models(family, latent):
     testing.check_model(small_model(family, latent), (5,), Support(0, 1, 1.0))
+
+
+def relaxed_categorical(temperature):
+    family = bound(posteriors.RelaxedCategorical(temperature), 3, 1, 2)
+    logits = torch.tensor([[1.0, -0.5], [0.3, 0.0], [-1.0, 2.0]]).view(1, 3, 1, 2).requires_grad_()
+    return family, family(logits.unsqueeze(1)), logits
+
+
+def test_relaxed_categories_are_drawn_as_often_as_their_mass():
+    _, q, logits = relaxed_categorical(0.7)
+    z, log_q = q.push(torch.randn(100_000, 1, *q.noise))
+    assert set(z.unique().tolist()) == {0.0, 1.0} and (z.sum(2) == 1).all()
+    torch.testing.assert_close(z.mean(0), logits.softmax(1), atol=0.01, rtol=0)
+    torch.testing.assert_close(log_q[0], (z[0] * logits.log_softmax(1)).sum((1, 2, 3)))
+
+
+def test_the_kl_of_relaxed_categories_is_the_sum_over_all_codes():
+    family, q, _ = relaxed_categorical(0.7)
+    prior = priors.UniformCodesPrior().bind(Shapes(Size([3]), latent=family.event))
+    p = prior(None, Conditional(MLP(()), family))
+    codes = family.lookup(torch.cartesian_prod(torch.arange(3), torch.arange(3)).view(9, 1, 1, 2))
+    log_q, log_p = q.log_prob(codes), p.log_prob(codes)
+    torch.testing.assert_close(log_p.exp().sum(), torch.tensor(1.0))
+    torch.testing.assert_close(kl_divergence(q, p), (log_q.exp() * (log_q - log_p)).sum(0))
+
+
+def test_the_relaxed_gradient_is_right_at_low_temperatures():
+    _, q, logits = relaxed_categorical(0.05)
+    weights = torch.tensor([[1.0, 0.0], [-2.0, 3.0], [0.5, -1.0]]).view(3, 1, 2)
+    z, _ = q.push(torch.randn(200_000, 1, *q.noise))
+    (found,) = torch.autograd.grad((z * weights).sum((2, 3, 4)).mean(), logits, retain_graph=True)
+    (exact,) = torch.autograd.grad((logits.softmax(1) * weights).sum(), logits)
+    torch.testing.assert_close(found, exact, atol=0.03, rtol=0)
 
 
 def test_the_bound_of_codes_counts_their_bits():

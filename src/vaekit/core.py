@@ -271,6 +271,15 @@ class Trace:
         """KL(q(z|x) || p(z)) over all latents, (K, B), nats."""
         return _add(latent.kl for latent in self.latents)
 
+    def kl_each(self) -> Tensor | None:
+        """KL of each latent dimension in closed form, (B, D); None if there is none, as for point masses."""
+        if any(latent.q.deterministic for latent in self.latents):
+            return None
+        try:
+            return torch.cat([latent.q.kl_each(latent.p).flatten(1) for latent in self.latents], 1)
+        except TypeError:
+            return None
+
     def log_ratio(self) -> Tensor:
         """log p(z) - log q(z|x) at the drawn z, (K, B)."""
         return _add(latent.log_p - latent.log_q for latent in self.latents)

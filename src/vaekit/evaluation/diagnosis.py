@@ -105,36 +105,28 @@ def _baseline(evaluation: Evaluation, likelihood: Likelihood | None, baseline: f
 
 def _collapse(latents: LatentSpace, history: Sequence[Row]) -> Iterator[Finding]:
     each = latents.kl_each
-    if each is None:
-        gone, which = latents.dims - latents.active_units, ""
-    else:
-        units = [unit for unit, kl in enumerate(each) if kl < COLLAPSED]
-        gone, which = len(units), f" ({_listed(units)})"
+    units = [] if each is None else [unit for unit, kl in enumerate(each) if kl < COLLAPSED]
+    gone = latents.dims - latents.active_units if each is None else len(units)
     if not gone or latents.kind != "density":
         return
     everything = gone == latents.dims
-    since = _since(history, latents.dims - gone)
+    if everything:
+        which, since = "", _since([row["kl"] < COLLAPSED for row in history])
+    else:
+        which, since = f" ({_listed(units, history)})" if units else "", ""
     yield Finding(
         "posterior collapse",
-        f"{'All' if everything else gone} of {latents.dims} latent dimensions{'' if everything else which} say nothing "
-        f"about the examples{since}.",
+        f"{'All' if everything else gone} of {latents.dims} latent dimensions{which} say nothing about the "
+        f"examples{since and ', ' + since}.",
         "--warmup 0.3 --objective.free-bits 0.1",
     )
 
 
-def _since(history: Sequence[Row], active: int) -> str:
-    """Since which epoch there have been no more active units, or, without such a column, no KL."""
-    counts = [row.get("active_units") for row in history]
-    if history and all(count is not None for count in counts):
-        gone = [count <= active for count in counts]  # pyright: ignore[reportOptionalOperand]
-    elif history and active == 0:
-        gone = [row["kl"] < COLLAPSED for row in history]
-    else:
+def _since(gone: Sequence[bool]) -> str:
+    """Since which epoch it has been so; nothing where it is not so in the last."""
+    if not gone or not gone[-1]:
         return ""
-    if not gone[-1]:
-        return ""
-    epoch = next((len(gone) - i for i, flag in enumerate(reversed(gone)) if not flag), 0) + 1
-    return f", since epoch {epoch}"
+    return f"since epoch {next((len(gone) - i for i, flag in enumerate(reversed(gone)) if not flag), 0) + 1}"
 
 
 def _overfitting(history: Sequence[Row]) -> Iterator[Finding]:
@@ -211,6 +203,11 @@ def _losses(history: Sequence[Row]) -> list[float]:
     return [row["reconstruction"] + row["kl"] if row.get("val_loss") is None else row["val_loss"] for row in history]
 
 
-def _listed(units: list[int], most: int = 8) -> str:
-    shown = ", ".join(map(str, units[:most]))
+def _listed(units: list[int], history: Sequence[Row], most: int = 8) -> str:
+    """The numbers of units, those that fell silent together side by side, each group with its epoch."""
+    groups: dict[str, list[str]] = {}
+    for unit in units[:most]:
+        each = [row.get("kl_each") or [math.inf] * (unit + 1) for row in history]
+        groups.setdefault(_since([kl[unit] < COLLAPSED for kl in each]), []).append(str(unit))
+    shown = "; ".join(f"{', '.join(group)} {since}".strip() for since, group in groups.items())
     return shown if len(units) <= most else f"{shown} and {len(units) - most} more"

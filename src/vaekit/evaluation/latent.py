@@ -107,18 +107,14 @@ def kind_of(model: LatentModel, examples: Feed) -> Kind:
 
 
 def kl_each(model: LatentModel, examples: Feed) -> list[float] | None:
-    """Mean KL(q(z|x) || p(z)) of each latent dimension in closed form; None if there is none, as for point masses."""
+    """Mean KL(q(z|x) || p(z)) of each latent dimension in closed form, where there is one."""
     total: Tensor | None = None
     with inference(model), isolated_rng(0):
         for batch in batches(model, examples, 512):
-            latents = model.infer(batch).latents
-            if any(latent.q.deterministic for latent in latents):
+            each = model.infer(batch).kl_each()
+            if each is None:
                 return None
-            try:
-                parts = [latent.q.kl_each(latent.p) for latent in latents]
-            except TypeError:
-                return None
-            rows = torch.cat([part.reshape(len(batch.x), -1) for part in parts], 1).double().sum(0)
+            rows = each.double().sum(0)
             total = rows if total is None else total + rows
     assert total is not None
     return (total / len(examples)).tolist()

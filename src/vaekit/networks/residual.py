@@ -22,9 +22,9 @@ class Residual(Network):
     ``dense`` units (0: none). A vector that comes along with maps is added to the first features of all pixels, as
     maps that are constant over the picture would be.
 
-    A block adds a branch to its maps: 1×1 convolution to half of the channels, SiLU, 3×3 convolution, SiLU, 1×1
-    convolution back (He et al., 2016). There is no normalization; the last weights of each branch are divided by the
-    root of the number of blocks, so that depth does not raise the signal (Child, 2021).
+    A block adds a branch to its maps: 1×1 convolution to half of the channels, two 3×3 convolutions, 1×1 convolution
+    back, SiLU between them (Child, 2021). There is no normalization; the last weights of each branch are divided by the
+    root of the number of blocks, so that depth does not raise the signal.
     """
 
     def __init__(self, channels: Sequence[int] = (32, 64), blocks: Sequence[int] = (1, 2), dense: int = 256):
@@ -81,12 +81,15 @@ class _Block(nn.Module):
     def __init__(self, channels: int, depth: int):
         super().__init__()
         inner = (channels + 1) // 2
-        self.reduce, self.mix = _conv(channels, inner, 1), _conv(inner, inner, 3)
-        self.expand = _conv(inner, channels, 1)
+        self.reduce, self.expand = _conv(channels, inner, 1), _conv(inner, channels, 1)
+        self.mix = nn.ModuleList(_conv(inner, inner, 3) for _ in range(2))
         self.expand.weight.data /= math.sqrt(depth)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.expand(F.silu(self.mix(F.silu(self.reduce(x)))))
+        h = F.silu(self.reduce(x))
+        for layer in self.mix:
+            h = F.silu(layer(h))
+        return x + self.expand(h)
 
 
 class _Resize(nn.Module):

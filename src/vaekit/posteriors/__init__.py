@@ -6,6 +6,7 @@ from .flow import FlowPosterior
 from .inverse_autoregressive import InverseAutoregressive
 from .low_rank import LowRankNormal
 from .point_mass import PointMass
+from .relaxed_categorical import RelaxedCategorical
 from .vector_quantized import VectorQuantized
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "InverseAutoregressive",
     "LowRankNormal",
     "PointMass",
+    "RelaxedCategorical",
     "VectorQuantized",
 ]

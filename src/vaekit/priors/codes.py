@@ -6,10 +6,12 @@ from typing import Any, Self
 
 import torch
 from torch import Size, Tensor
+from torch.distributions import register_kl
 from torch.types import _size
 
 from vaekit.core import Conditional, Prior, Shapes
 from vaekit.distributions.density import NONE, Density
+from vaekit.posteriors.relaxed_categorical import RelaxedCategoricalPosterior
 
 
 class Codes(Density):
@@ -83,3 +85,9 @@ class UniformCodesPrior(CodePrior):
     def forward(self, c: Tensor | None = None, encoder: Conditional | None = None) -> UniformCodes:
         """Batch shape ()."""
         return UniformCodes(self.book_of(encoder), Size(), self.event)
+
+
+@register_kl(RelaxedCategoricalPosterior, UniformCodes)
+def _kl(q: RelaxedCategoricalPosterior, p: UniformCodes) -> Tensor:
+    """Σ over positions of log C - entropy: (B,)."""
+    return (math.log(len(p.family.book)) - q.entropies).reshape(len(q.like), -1).sum(1)

@@ -25,6 +25,7 @@ from .step import Step
 METRICS = ("loss", "reconstruction", "kl")
 VALIDATION_CHUNK = 1000
 PREPARED = 4096  # examples that a model may start from
+WATCHED = 256  # examples by which latents are watched
 ORDER, STEP, VALIDATION, PREPARATION = range(4)  # the named streams of random numbers
 SCALARS = ("epoch", "step", "rolled_back", "stale", "rate", "lr", "seconds", "best_epoch")  # of a training's position
 
@@ -338,10 +339,19 @@ class Training:
             self.best_loss, self.best_epoch, self.stale = val_loss, self.epoch, 0
             self.best = self._weights() if self.averaged is None else _copied(self.averaged)
         speed = len(self.train) / max(self.seconds, 1e-9)
-        row = {"epoch": self.epoch, **means, "val_loss": val_loss, "lr": self.lr}
+        row = {"epoch": self.epoch, **means, "val_loss": val_loss, "lr": self.lr, "kl_each": self._kl_each()}
         self.reporter.epoch(self, {**row, "seconds": self.seconds, "examples_per_second": speed})
         self.step, self.seconds = 0, 0.0
         self.sums.zero_()
+
+    def _kl_each(self) -> list[float] | None:
+        """Mean KL of each latent dimension over the first examples, where it has a closed form."""
+        was_training = self.model.training
+        self.model.eval()
+        with torch.no_grad(), isolated_rng(0):
+            each = self.model.infer((self.valid or self.train).batch(slice(0, WATCHED))).kl_each()
+        self.model.train(was_training)
+        return None if each is None else [round(value, 4) for value in each.mean(0).tolist()]
 
     def _roll_back(self, good: dict[str, Any], problem: str) -> None:
         settings, rolled_back, rate = self.settings, self.rolled_back + 1, self.rate / 2

@@ -160,9 +160,9 @@ class TensorBoardReporter(Reporter):
         self.writer = SummaryWriter(self.folder)
 
     def epoch(self, training: Training, row: Row) -> None:
-        """Write every number of the row."""
+        """Write every single number of the row."""
         for name, value in row.items():
-            if name != "epoch" and value is not None:
+            if name != "epoch" and isinstance(value, (int, float)):
                 self.writer.add_scalar(name, value, row["epoch"])
 
     def close(self) -> None:
