@@ -49,17 +49,35 @@ class Support:
     """The values that an element of x can take, in model units.
 
     ``step`` is the distance between neighbouring recorded values, None if x is continuous. ``unit`` is one original
-    unit in model units. Each is a number, or one for each element of a vector.
+    unit in model units. Each is a number, or one for each element of a vector. Of a column of a table, ``categories``
+    is how many values without an order it has, the numbers from 0 (none: 0), and ``spikes`` are values that are
+    recorded far more often than their neighbours.
     """
 
     low: float | tuple[float, ...] = -math.inf
     high: float | tuple[float, ...] = math.inf
     step: float | tuple[float, ...] | None = None
     unit: float | tuple[float, ...] = 1.0
+    categories: int = 0
+    spikes: tuple[float, ...] = ()
+
+    @classmethod
+    def join(cls, columns: Sequence[Support]) -> Support:
+        """That of a vector of numeric columns."""
+        steps = [column.step for column in columns]
+        return cls(
+            tuple(column.low for column in columns),  # pyright: ignore[reportArgumentType]
+            tuple(column.high for column in columns),  # pyright: ignore[reportArgumentType]
+            None if all(step is None for step in steps) else tuple(step or 0.0 for step in steps),  # pyright: ignore
+            tuple(column.unit for column in columns),  # pyright: ignore[reportArgumentType]
+        )
 
     @property
     def cell(self) -> float | Tensor:
         """The size log-probabilities refer to: a grid's cell (mass), else one original unit (density)."""
+        if isinstance(self.step, tuple):
+            step, unit = torch.tensor(self.step), torch.as_tensor(self.unit)
+            return torch.where(step > 0, step, unit)
         size = self.unit if self.step is None else self.step
         return torch.tensor(size) if isinstance(size, tuple) else size
 
@@ -75,7 +93,10 @@ class Support:
 
 @dataclass(frozen=True)
 class Shapes:
-    """What is known only once the data are: every part receives it through ``bind``."""
+    """What is known only once the data are: every part receives it through ``bind``.
+
+    ``columns`` is the support of each element where x is a row of a table, else None.
+    """
 
     x: Size
     c: Size | None = None
@@ -83,6 +104,7 @@ class Shapes:
     embedded: Size | None = None
     examples: int = 0
     support: Support = field(default_factory=Support)
+    columns: tuple[Support, ...] | None = None
 
 
 class Part(nn.Module, ABC):
@@ -110,7 +132,7 @@ class Family(Part):
     discrete: bool = False
 
     def embedded(self, event: Size) -> Size:
-        """Shape of :meth:`embed`'s result for one example."""
+        """Shape of :meth:`embed`'s result for one example, after ``bind``."""
         return event
 
     def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -91,9 +91,7 @@ def _choices(out: Console, request: TrainRequest, schema: Schema | None = None, 
     """What was chosen, without what was left out."""
     rows: dict[str, Any] = {"data": request.data or "arrays given in Python"}
     if schema is not None:
-        levels = "continuous" if schema.step is None else f"a grid of step {schema.step:g}"
-        levels += ", binarized" if schema.binarized else ""
-        rows["items"] = f"{schema.kind}s, {' × '.join(map(str, schema.layout))}, {schema.dtype}, {levels}"
+        rows["items"] = schema.words
     if examples is not None:
         test = ", the test set included" if request.include_test else ""
         held_out = f"{request.held_out:.0%} of the data" if request.held_out else "nothing"

@@ -1,23 +1,30 @@
 """Data: by name, from files, from folders of images; how their values are scaled; what is held out."""
 
+from vaekit.data.columns import Column
 from vaekit.data.context import UNKNOWN, Context
 from vaekit.data.download import CatalogueEntry, cache_dir, catalogue, fetch
+from vaekit.data.frames import Table
 from vaekit.data.schema import Schema
 from vaekit.data.sources import Dataset, load, load_dataset
 from vaekit.data.splits import split
 from vaekit.data.summary import describe
+from vaekit.data.table import TableSchema, schema_from_json
 
 __all__ = [
     "UNKNOWN",
     "CatalogueEntry",
+    "Column",
     "Context",
     "Dataset",
     "Schema",
+    "Table",
+    "TableSchema",
     "cache_dir",
     "catalogue",
     "describe",
     "fetch",
     "load",
     "load_dataset",
+    "schema_from_json",
     "split",
 ]

@@ -176,6 +176,13 @@ class Schema:
             raise ValueError(str(first.get("ctx", {}).get("error", message))) from error
 
     @property
+    def words(self) -> str:
+        """What an item is, for people."""
+        levels = "continuous" if self.step is None else f"a grid of step {self.step:g}"
+        levels += ", binarized" if self.binarized else ""
+        return f"{self.kind}s, {' × '.join(map(str, self.layout))}, {self.dtype}, {levels}"
+
+    @property
     def _exact(self) -> type[np.floating]:
         """The type in which scaling loses nothing: float64 unless float32 suffices."""
         enough = len(self.scale) == 1 and self.dtype in ("bool", "uint8", "float16", "float32")

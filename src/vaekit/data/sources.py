@@ -13,18 +13,20 @@ import numpy as np
 from vaekit.data import arrayfiles
 from vaekit.data.arrays import Size, check_numbers
 from vaekit.data.download import fetch
+from vaekit.data.frames import FILES, Table
 from vaekit.data.published import PUBLISHED, lookup
 from vaekit.data.scaling import channel_axis, item_layout
 
 Resize = int | Size | None
-FORMATS = ".npy, .npz, an IDX file (with or without .gz) or a folder of images"
+FORMATS = ".csv, .parquet, .npy, .npz, an IDX file (with or without .gz) or a folder of images"
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Items with what is known of them.
 
-    ``x`` (N, ...) in its own dtype: images (N, H, W), (N, H, W, C) or (N, C, H, W), or vectors (N, D); ``y`` (N,)
+    ``x`` (N, ...) in its own dtype: images (N, H, W), (N, H, W, C) or (N, C, H, W), or vectors (N, D); or a
+    :class:`Table` of N rows; ``y`` (N,)
     int64 labels or None; ``x_test``, ``y_test`` a published test set, never used for decisions, or None;
     ``classes`` the class names in the order of the labels, () if unknown; ``columns`` the names of a data frame's
     columns, else (); ``source`` where the data came from. ``factors`` (N, F) int64 are the values from which items were
@@ -32,9 +34,9 @@ class Dataset:
     """
 
     name: str
-    x: np.ndarray
+    x: Any
     y: np.ndarray | None = None
-    x_test: np.ndarray | None = None
+    x_test: Any = None
     y_test: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ class Dataset:
     factor_names: tuple[str, ...] = ()
 
 
-def load(source: str | Path, *, resize: Resize = None) -> tuple[np.ndarray, np.ndarray | None]:
+def load(source: str | Path, *, resize: Resize = None) -> tuple[Any, np.ndarray | None]:
     """Return the training part of a data set, ``x`` and its labels ``y`` or None: see `load_dataset`."""
     dataset = load_dataset(source, resize=resize)
     return dataset.x, dataset.y
@@ -52,7 +54,7 @@ def load(source: str | Path, *, resize: Resize = None) -> tuple[np.ndarray, np.n
 def load_dataset(source: str | Path, *, resize: Resize = None) -> Dataset:
     """Load a data set by name (see `catalogue`) or from a path.
 
-    A path is a .npy file; a .npz file (items named x, X, x_train, data, images or arr_0; labels y, y_train, labels or
+    A path is a table, .csv or .parquet; a .npy file; a .npz file (items named x, X, x_train, data, images or arr_0; labels y, y_train, labels or
     target; a test set x_test and y_test); an IDX file, gzipped or not, with the labels that MNIST's naming puts
     beside it; a folder of MNIST's four IDX files; or a folder of images, with one subfolder for each class if there
     are classes. A name goes before a path: write ``./digits`` for a folder of that name. ``resize``, one number or
@@ -73,6 +75,8 @@ def load_dataset(source: str | Path, *, resize: Resize = None) -> Dataset:
         if isinstance(source, str) and len(path.parts) <= 1 and not path.suffix:
             lookup(source)
         raise FileNotFoundError(f"no such file or folder: {path}; expected {FORMATS}")
+    if path.suffix.lower() in FILES:
+        return Dataset(path.stem, Table.read(path), source=str(path))
     if path.is_dir() and not arrayfiles.holds_idx(path):
         return _load_images(path, size)
     return _resized(_load_arrays(path), size)

@@ -2,6 +2,7 @@
 
 from .affine import Affine
 from .calibrated_normal import CalibratedNormal
+from .columns import Categories, MixedColumns
 from .continuous_bernoulli import ContinuousBernoulli
 from .diagonal_normal import DiagonalNormal
 from .discretized_logistic import DiscretizedLogistic
@@ -14,6 +15,7 @@ from .scaled import Dequantized
 __all__ = [
     "Affine",
     "CalibratedNormal",
+    "Categories",
     "ContinuousBernoulli",
     "Dequantized",
     "DiagonalNormal",
@@ -21,6 +23,7 @@ __all__ = [
     "Flow",
     "Levels",
     "LogisticMixture",
+    "MixedColumns",
     "NormalMixture",
     "OnGrid",
 ]

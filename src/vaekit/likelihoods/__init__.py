@@ -10,6 +10,7 @@ from .gaussian import Gaussian
 from .laplace import Laplace
 from .log_normal import LogNormal
 from .logistic_mixture import LogisticMixture
+from .mixed import Mixed
 from .negative_binomial import NegativeBinomial
 from .poisson import Poisson
 from .student_t import StudentT
@@ -25,6 +26,7 @@ __all__ = [
     "Laplace",
     "LogNormal",
     "LogisticMixture",
+    "Mixed",
     "NegativeBinomial",
     "Poisson",
     "StudentT",

@@ -77,8 +77,8 @@ class FourPhase(Family):
         return self
 
     def embedded(self, event: Size) -> Size:
-        """That of ``inner``; asked before ``bind``, those that are chosen for the data embed values as they are."""
-        return event if self.inner is None else self.inner.embedded(event)
+        """That of ``inner``."""
+        return self.bound.embedded(event)
 
     def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """That of ``inner``."""

@@ -110,10 +110,10 @@ class LadderVAE(LatentModel):
         self._events = self._shapes_of(shapes.x)
         top, *lower = self._events
         sizes = [Size([self.width, *event[1:]]) for event in lower]
+        states = [[top], *([size, event] for size, event in zip(sizes, lower, strict=True))]
+        self.decoder.bind_inputs([*states[-1], shapes.c], replace(shapes, latent=top))
         embedded = self.likelihood.embedded(shapes.x)
         self.shapes = replace(shapes, latent=top, embedded=embedded)
-        states = [[top], *([size, event] for size, event in zip(sizes, lower, strict=True))]
-        self.decoder.bind_inputs([*states[-1], shapes.c], self.shapes)
         self.encoder.bind_features(embedded, sizes, shapes.c, self.shapes)
         self.prior.bind(self.shapes)
         rungs = zip(lower, sizes, states, strict=False)

@@ -80,9 +80,9 @@ class OneLayerVAE(LatentModel):
                 f"as only one of them is over discrete codes: use prior '{fits}', or another posterior"
             )
         z = Size([self.latent]) if isinstance(self.latent, int) else Size(self.latent)
+        self.decoder.bind_inputs([z, shapes.c], replace(shapes, latent=z))
         embedded = self.likelihood.embedded(shapes.x)
         self.shapes = replace(shapes, latent=z, embedded=embedded)
-        self.decoder.bind_inputs([z, shapes.c], self.shapes)
         self.encoder.bind_inputs([embedded, shapes.c], self.shapes)
         self.prior.bind(self.shapes)
         return self

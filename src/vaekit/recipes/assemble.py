@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,16 +11,37 @@ import torch
 from torch import Size
 
 from vaekit.core import LatentModel, Objective, Parts, Shapes, Support
-from vaekit.data import Schema
+from vaekit.data import Column, Schema, TableSchema
 from vaekit.noise import isolated_rng
 from vaekit.training import Settings
 
 from .registry import build, options
 from .request import TrainRequest
 
+ENDS = ("ordinal", "bounded")  # kinds of columns whose observed range is all there is
 
-def support_of(schema: Schema) -> Support:
-    """The schema's raw range, step and unit, in model units."""
+
+def column_support(column: Column) -> Support:
+    """A column's values in model units. Continuous ones have their scale as the unit, so that nats do not depend on
+    the units of the data; only counts, positive and bounded values have ends.
+    """
+    if column.is_category:
+        return Support(0.0, len(column.values) - 1.0, 1.0, categories=len(column.values))
+
+    def scaled(value: float) -> float:
+        return (value - column.offset) / column.scale
+
+    low = 0.0 if column.kind in ("count", "positive") else column.low if column.kind in ENDS else -math.inf
+    high = column.high if column.kind in ENDS else math.inf
+    step = None if column.step is None else column.step / column.scale
+    unit = 1.0 if step is None else 1 / column.scale
+    return Support(scaled(low), scaled(high), step, unit, spikes=tuple(map(scaled, column.spikes)))
+
+
+def support_of(schema: Schema | TableSchema) -> Support:
+    """The schema's raw range, step and unit, in model units; of tables that of the columns as numbers."""
+    if isinstance(schema, TableSchema):
+        return Support.join([column_support(column) for column in schema.table])
     if schema.binarized:
         return Support(0.0, 1.0, 1.0)
     units = tuple(1 / scale for scale in schema.scale)
@@ -30,7 +52,7 @@ def support_of(schema: Schema) -> Support:
     return Support((schema.low - offset) / scale, (schema.high - offset) / scale, step, units[0])
 
 
-def build_model(request: TrainRequest, schema: Schema, examples: int) -> LatentModel:
+def build_model(request: TrainRequest, schema: Schema | TableSchema, examples: int) -> LatentModel:
     """A freshly drawn model on the CPU; the same request and seed give the same weights.
 
     Convolution weights lie channels-last, the layout that all kernels used here are quickest with.
@@ -38,8 +60,10 @@ def build_model(request: TrainRequest, schema: Schema, examples: int) -> LatentM
     nouns = {noun: build(noun, getattr(request, noun)) for noun in ("network", "posterior", "likelihood", "prior")}
     model = build("model", request.model, Parts(**nouns, latent=request.latent_dim or 1))
     context = None if schema.context is None else Size([schema.context.size])
+    columns = tuple(map(column_support, schema.table)) if isinstance(schema, TableSchema) else None
+    shapes = Shapes(Size(schema.shape), context, examples=examples, support=support_of(schema), columns=columns)
     with isolated_rng(request.seed):
-        model.bind(Shapes(Size(schema.shape), context, examples=examples, support=support_of(schema)))
+        model.bind(shapes)
     return model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 

@@ -6,26 +6,26 @@ from typing import Any
 
 from vaekit import store
 from vaekit.core import LatentModel
-from vaekit.data import Schema
+from vaekit.data import Schema, TableSchema
 from vaekit.store import RunFolder
 
 from .request import TrainRequest
 
 
 def write_card(
-    folder: RunFolder, request: TrainRequest, schema: Schema, model: LatentModel, history: list[dict[str, Any]]
+    folder: RunFolder, request: TrainRequest, schema: Schema | TableSchema, model: LatentModel, history: list[dict[str, Any]]
 ) -> None:
     """What was trained on what, how it ended, how to load it, and what it must not be taken for."""
     store.write_text(folder.card, _card(folder, request, schema, model, history))
 
 
 def _card(
-    folder: RunFolder, request: TrainRequest, schema: Schema, model: LatentModel, history: list[dict[str, Any]]
+    folder: RunFolder, request: TrainRequest, schema: Schema | TableSchema, model: LatentModel, history: list[dict[str, Any]]
 ) -> str:
     parameters = sum(p.numel() for p in model.parameters())
     rows = {
         "data": request.data or "arrays given in Python",
-        "items": f"{schema.kind}, {' × '.join(map(str, schema.shape))}, {schema.dtype}",
+        "items": schema.words,
         "training examples": f"{model.shapes.examples:,}, {request.held_out:.0%} of the data held out",
         "latent dimensions": request.latent_dim,
         "likelihood": _spell(request.likelihood),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vaekit.data import Schema
+from vaekit.data import Schema, TableSchema
 
 from .registry import members
 from .request import TrainRequest
@@ -10,7 +10,7 @@ from .request import TrainRequest
 STEPS_WORTH = 1_200_000  # examples that a training should see, repeats included
 
 
-def complete(request: TrainRequest, schema: Schema, examples: int) -> TrainRequest:
+def complete(request: TrainRequest, schema: Schema | TableSchema, examples: int) -> TrainRequest:
     """Fill what the request leaves open.
 
     - likelihood: ``bernoulli`` for two-valued data, ``discretized-logistic`` for values on a grid, such as 8-bit
@@ -36,14 +36,16 @@ def complete(request: TrainRequest, schema: Schema, examples: int) -> TrainReque
     return TrainRequest.parse({**request.to_json(), **filled})
 
 
-def _latent_dim(schema: Schema, numbers: int) -> int | tuple[int, ...]:
-    if schema.kind == "vector":
+def _latent_dim(schema: Schema | TableSchema, numbers: int) -> int | tuple[int, ...]:
+    if schema.kind != "image":
         return min(16, (schema.shape[0] + 1) // 2)
     height, width = schema.shape[1:]
     return (numbers, -(-height // 4), -(-width // 4)) if numbers and min(height, width) >= 8 else 16
 
 
-def _likelihood(schema: Schema) -> str:
+def _likelihood(schema: Schema | TableSchema) -> str:
+    if isinstance(schema, TableSchema):
+        return "mixed"
     if schema.binarized:
         return "bernoulli"
     if schema.step is None:
@@ -52,7 +54,7 @@ def _likelihood(schema: Schema) -> str:
     return "bernoulli" if spans else "discretized-logistic"
 
 
-def _network(schema: Schema, examples: int) -> dict[str, object]:
+def _network(schema: Schema | TableSchema, examples: int) -> dict[str, object]:
     if schema.kind == "image" and min(schema.shape[1:]) >= 8:
         return {"name": "convolutional", "channels": [64, 128], "dense": 256}
     width = 256 if examples >= 10_000 else 128 if examples >= 1_000 else 64

@@ -12,7 +12,7 @@ import torch
 
 from vaekit import store
 from vaekit.core import LatentModel
-from vaekit.data import Context, Dataset, Schema, load_dataset, split
+from vaekit.data import Context, Dataset, Schema, Table, TableSchema, load_dataset, schema_from_json, split
 from vaekit.store import RunFolder
 from vaekit.training import (
     Feed,
@@ -40,7 +40,7 @@ class Run:
     """A trained model with all that is needed to use it. ``request`` is complete; ``history`` has a row an epoch."""
 
     request: TrainRequest
-    schema: Schema
+    schema: Schema | TableSchema
     model: LatentModel
     history: list[Row] = field(default_factory=list)
     path: Path | None = None
@@ -92,7 +92,7 @@ def load_run_data(request: TrainRequest) -> Dataset:
     return load_dataset(request.data, resize=request.resize)  # pyright: ignore[reportArgumentType]
 
 
-def training_items(request: TrainRequest, dataset: Dataset) -> tuple[np.ndarray, np.ndarray | None]:
+def training_items(request: TrainRequest, dataset: Dataset) -> tuple[Any, np.ndarray | None]:
     """The items that training may use, held-out ones included: the training part, or with the test set as well."""
     if not request.include_test or dataset.x_test is None:
         return dataset.x, dataset.y
@@ -106,12 +106,18 @@ def divide(request: TrainRequest, n: int, y: np.ndarray | None) -> tuple[np.ndar
     return split(n, request.held_out, y=y, seed=seed)
 
 
-def infer_schema(request: TrainRequest, dataset: Dataset, x: np.ndarray, y: Any) -> Schema:
+def infer_schema(request: TrainRequest, dataset: Dataset, x: Any, y: Any) -> Schema | TableSchema:
     """How the items map to what the model sees and is told. Raises ValueError where the request cannot be met."""
-    schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
+    schema = TableSchema.infer(x) if isinstance(x, Table) else Schema.infer(
+        x, classes=dataset.classes, columns=dataset.columns
+    )  # fmt: skip
     if request.conditional and y is None:
         raise ValueError("a conditional model is told the labels, but these data have none; leave out conditional")
     context = Context.infer(y, dataset.classes) if request.conditional else None
+    if isinstance(schema, TableSchema):
+        if request.binarize:
+            raise ValueError("binarize is for grey pictures; leave it out for tables")
+        return replace(schema, context=context)
     return replace(schema, binarized=request.binarize, context=context)
 
 
@@ -181,7 +187,7 @@ def resume(path: str | Path, changes: Mapping[str, Any] | None = None, *, report
 
 
 def _prepare(
-    run: Run, x: np.ndarray, y: Any, kept: np.ndarray, held: np.ndarray, me: Workers, reporter: Reporter | None
+    run: Run, x: Any, y: Any, kept: np.ndarray, held: np.ndarray, me: Workers, reporter: Reporter | None
 ) -> tuple[Training, _Keeper]:
     """The training, with everything that can be refused refused, and its record, which has no folder yet."""
     device = choose_device(run.request.device)
@@ -273,7 +279,7 @@ class _Keeper(Reporter):
             self.run.path = self.folder.path
 
 
-def write_choices(folder: RunFolder, request: TrainRequest, schema: Schema, examples: int) -> None:
+def write_choices(folder: RunFolder, request: TrainRequest, schema: Schema | TableSchema, examples: int) -> None:
     """config.json and schema.json."""
     from vaekit import __version__
 
@@ -285,7 +291,7 @@ def write_choices(folder: RunFolder, request: TrainRequest, schema: Schema, exam
     )
 
 
-def read_choices(folder: RunFolder) -> tuple[TrainRequest, Schema, int]:
+def read_choices(folder: RunFolder) -> tuple[TrainRequest, Schema | TableSchema, int]:
     """The request, the schema and the number of training examples. Raises ValueError where they are damaged."""
     try:
         request = TrainRequest.parse(folder.read_config()["request"])
@@ -293,7 +299,7 @@ def read_choices(folder: RunFolder) -> tuple[TrainRequest, Schema, int]:
         if missing:
             raise ValueError(f"its config.json says nothing of {', '.join(missing)}")
         content = store.read_json(folder.schema)
-        return request, Schema.from_json(content["schema"]), int(content["split"]["train"])
+        return request, schema_from_json(content["schema"]), int(content["split"]["train"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder.path} is damaged: config.json or schema.json lacks {error}") from error
     except ValueError as error:
@@ -319,7 +325,7 @@ def _stored_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def _rebuild(
-    request: TrainRequest, schema: Schema, examples: int, path: Path, weights: Mapping[str, np.ndarray]
+    request: TrainRequest, schema: Schema | TableSchema, examples: int, path: Path, weights: Mapping[str, np.ndarray]
 ) -> LatentModel:
     """The model of a stored request; it takes no memory before its shapes are known to be the stored weights'."""
     try:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vaekit.core import Batch
-from vaekit.data.schema import Schema
+from vaekit.data import Schema, TableSchema
 from vaekit.noise import Noise
 
 BINARIZATION = 1  # the seed with which examples are binarized once
@@ -22,7 +22,7 @@ class Feed:
 
     Slicing permuted indices costs microseconds where a DataLoader costs milliseconds a step. ``varying`` examples are
     drawn anew in each batch, as training wants them: binarized ones from their grey values, and a tenth of the
-    contexts c replaced by ``unknown``.
+    contexts c replaced by ``unknown``. NaN stands for what was not observed: such batches come with a mask.
     """
 
     def __init__(
@@ -39,12 +39,13 @@ class Feed:
         self.x, self.c = x, c
         self.offset, self.scale = offset, scale
         self.binarized, self.unknown, self.varying = binarized, unknown, varying
+        self.has_missing = x.is_floating_point() and bool(x.isnan().any())
 
     @classmethod
     def from_raw(
         cls,
-        schema: Schema,
-        raw: np.ndarray,
+        schema: Schema | TableSchema,
+        raw: Any,
         device: torch.device | str = "cpu",
         *,
         y: Any = None,
@@ -99,15 +100,16 @@ class Feed:
     def batch(self, index: Tensor | slice, noise: Noise | None = None) -> Batch:
         """Examples in model units, float32; varying ones drawn by ``noise``."""
         x, c = self._scaled(self.x[index]), None if self.c is None else self.c[index]
+        mask = ~x.isnan() if self.has_missing else None
         if not self.varying:
-            return Batch(x, c)
+            return Batch(x, c, mask)
         noise = noise or Noise()
         if self.binarized:
             x = (noise.uniform(1, len(x), x.shape[1:], x)[0] < x).float()
         if c is not None and self.unknown is not None:
             forgotten = noise.uniform(1, len(c), torch.Size([1]), c)[0] < FORGOTTEN
             c = torch.where(forgotten, self.unknown, c)
-        return Batch(x, c)
+        return Batch(x, c, mask)
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """All examples in order, ``size`` at a time."""

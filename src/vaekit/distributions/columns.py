@@ -1,0 +1,82 @@
+"""Distributions of the columns of a table, side by side."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Size, Tensor
+from torch.distributions import Distribution
+from torch.types import _size
+
+from .density import NONE, Density
+
+
+class Categories(Density):
+    """Unordered values 0, …, Cⱼ - 1 in each column j: logits (..., D, C), -∞ beyond the column's own Cⱼ."""
+
+    def __init__(self, logits: Tensor):
+        super().__init__(logits.shape[:-1])
+        self.log_mass = logits.log_softmax(-1)
+
+    @property
+    def mean(self) -> Tensor:
+        """The likeliest value, as there is no mean."""
+        return self.log_mass.argmax(-1).to(self.log_mass.dtype)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-mass of the value."""
+        index = value.round().long().clamp(0, self.log_mass.shape[-1] - 1).unsqueeze(-1)
+        lead = torch.broadcast_shapes(index.shape[:-1], self.log_mass.shape[:-1])
+        log_mass = self.log_mass.expand(*lead, -1)
+        return log_mass.gather(-1, index.expand(*lead, 1)).squeeze(-1)
+
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
+        """A draw, by Gumbel noise."""
+        with torch.no_grad():
+            log_mass = self.log_mass.expand(*sample_shape, *self.log_mass.shape)
+            gumbel = -torch.empty_like(log_mass).exponential_().log()
+            return (log_mass + gumbel).argmax(-1).to(log_mass.dtype)
+
+
+class MixedColumns(Density):
+    """Elementwise over columns, each a column of one of the ``parts``; ``order`` puts those side by side into place."""
+
+    def __init__(self, parts: Sequence[Distribution], indices: Sequence[Tensor], order: Tensor):
+        first = parts[0].batch_shape
+        super().__init__(Size([*first[:-1], len(order)]))
+        self.parts, self.indices, self.order = list(parts), list(indices), order
+
+    @property
+    def filler(self) -> Tensor:
+        """A value inside the support of each column."""
+        fillers = [
+            torch.as_tensor(getattr(part, "filler", 0.0), device=self.order.device).expand(len(index))
+            for part, index in zip(self.parts, self.indices, strict=True)
+        ]
+        return torch.cat(fillers)[self.order]
+
+    @property
+    def mean(self) -> Tensor:
+        """Of categories the likeliest value."""
+        return self._placed([part.mean for part in self.parts])
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-mass, or log-density where a column is continuous, of each column."""
+        pairs = zip(self.parts, self.indices, strict=True)
+        return self._placed([part.log_prob(value[..., index]) for part, index in pairs])
+
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
+        """A draw."""
+        with torch.no_grad():
+            return self._placed([part.sample(Size(sample_shape)) for part in self.parts])
+
+    def _placed(self, values: Sequence[Tensor]) -> Tensor:
+        return (torch.cat(list(values), -1) if len(values) > 1 else values[0])[..., self.order]
+
+
+def pad_logits(logits: Tensor, places: Tensor) -> Tensor:
+    """Logits of all columns in a row (..., ΣC) ↦ (..., D, C), where ``places`` (D, C) holds their positions, -1 for
+    none.
+    """
+    padded = F.pad(logits, (0, 1), value=-torch.inf)
+    return padded[..., places]
