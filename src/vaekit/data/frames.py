@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,20 +11,22 @@ from typing import Any
 
 import numpy as np
 
-BACKENDS = ("polars", "pyarrow", "pandas")
+from vaekit.data import natives
+
 FILES = (".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """Columns by name, each (N,): numbers (NaN where missing), booleans or texts as objects (None where missing), or
-    datetime64 (NaT). ``dtypes`` are narwhals' names of the columns' types; ``native`` is the library that the rows
-    came in, ``"numpy"`` for arrays.
+    datetime64 in UTC (NaT). ``dtypes`` are the library's names of the columns' types; ``native`` is the library that
+    the rows came in, ``"numpy"`` for arrays; ``remarks`` say what was not obvious in reading them.
     """
 
     columns: Mapping[str, np.ndarray]
     dtypes: Mapping[str, str]
     native: str = "numpy"
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -33,52 +36,104 @@ class Table:
         return replace(self, columns={name: values[rows] for name, values in self.columns.items()})
 
     @classmethod
-    def read(cls, raw: Any, names: tuple[str, ...] = ()) -> Table:
+    def read(cls, raw: Any, names: Sequence[str] = ()) -> Table:
         """A data frame, a 2-D array or list (whose columns are called ``names``, or x0, x1, …), or a file's path.
 
-        Raises ValueError for two columns of one name, no columns, no rows, or another number of dimensions; TypeError
-        for what is no table.
+        Texts in a CSV file become what all texts of their column are: whole numbers, numbers (thousands separators
+        and decimal commas are understood, with a remark), booleans, ISO dates and times; ``""``, NA, N/A, NaN, null,
+        None and ? in any case are missing. Delimiters ``,``, ``;``, tab and ``|`` are found.
+
+        Raises ValueError for two columns of one name, no columns, no rows, or another number of dimensions, and for
+        files that cannot be understood; TypeError for what is no table.
         """
         if isinstance(raw, Table):
             return raw
         if isinstance(raw, (str, Path)):
-            return cls._from_frame(_read_file(Path(raw).expanduser()))
-        if hasattr(raw, "__array__") or isinstance(raw, (list, tuple)):
-            frame = None if isinstance(raw, (np.ndarray, list, tuple)) or hasattr(raw, "detach") else _as_frame(raw)
-            return cls._from_array(raw, names) if frame is None else cls._from_frame(frame)
+            return cls._from_file(Path(raw).expanduser())
+        if isinstance(raw, (np.ndarray, list, tuple)) or hasattr(raw, "detach"):
+            return cls._from_array(raw, names)
         frame = _as_frame(raw)
-        if frame is None:
-            raise TypeError(f"expected a data frame, a 2-D array or the path of a table, but got {type(raw).__name__}")
-        return cls._from_frame(frame)
+        if frame is not None:
+            return cls._from_frame(frame)
+        if hasattr(raw, "__array__"):
+            return cls._from_array(raw, names)
+        raise TypeError(f"expected a data frame, a 2-D array or the path of a table, but got {type(raw).__name__}")
 
     @classmethod
-    def _from_array(cls, raw: Any, names: tuple[str, ...]) -> Table:
-        array = raw.detach().cpu().numpy() if hasattr(raw, "detach") else np.asarray(raw)
+    def stream(cls, path: str | Path, rows: int = 50_000, texts: Sequence[str] = ()) -> Iterator[Table]:
+        """The rows of a CSV or Parquet file, at most ``rows`` at a time, in constant memory.
+
+        A CSV file's part is typed on its own, so that a column may be whole numbers in one part and numbers in the
+        next; columns named in ``texts`` stay texts. For a trained model use :meth:`TableSchema.stream`, which knows
+        what the columns are. Raises what :meth:`read` raises.
+        """
+        path = Path(path).expanduser()
+        _check_file(path)
+        if path.suffix.lower() == ".parquet":
+            import pyarrow as pa
+            from pyarrow import parquet
+
+            parts = (pa.Table.from_batches([batch]) for batch in parquet.ParquetFile(path).iter_batches(rows))
+        else:
+            from vaekit.data.delimited import stream_csv
+
+            parts = stream_csv(path, rows, texts)
+        for part in parts:
+            yield cls._from_frame(_as_frame(part))
+
+    @classmethod
+    def _from_file(cls, path: Path) -> Table:
+        _check_file(path)
+        if path.suffix.lower() == ".parquet":
+            from pyarrow import parquet
+
+            return cls._from_frame(_as_frame(parquet.read_table(path)))
+        from vaekit.data.delimited import read_csv
+
+        table, remarks = read_csv(path)
+        return cls._from_frame(_as_frame(table), remarks)
+
+    @classmethod
+    def _from_array(cls, raw: Any, names: Sequence[str]) -> Table:
+        array = raw.detach().cpu().numpy() if hasattr(raw, "detach") else _as_matrix(raw)
         if array.ndim != 2 or 0 in array.shape:
             raise ValueError(f"expected a table of shape (rows, columns), but got shape {array.shape}")
         names = names or tuple(f"x{i}" for i in range(array.shape[1]))
         if len(names) != array.shape[1]:
             raise ValueError(f"expected a table of the {len(names)} columns {names[:5]}, but got shape {array.shape}")
-        columns = {name: array[:, i] for i, name in enumerate(names)}
-        dtype = "Object" if array.dtype.kind in "OUS" else array.dtype.name.capitalize().replace("Bool", "Boolean")
-        return cls(columns, dict.fromkeys(names, dtype))
+        if array.dtype.kind == "c":
+            raise ValueError("Complex data not supported: expected real numbers, texts, booleans or dates")
+        mixed = array.dtype.kind in "OUST"
+        cells = array.astype(object) if mixed else array
+        columns = {name: natives.from_objects(cells[:, i]) if mixed else cells[:, i] for i, name in enumerate(names)}
+        return cls(columns, dict.fromkeys(names, "object" if mixed else array.dtype.name))
 
     @classmethod
-    def _from_frame(cls, frame: Any) -> Table:
+    def _from_frame(cls, frame: Any, remarks: tuple[str, ...] = ()) -> Table:
         if not frame.columns or not len(frame):
             raise ValueError(f"expected a table with rows and columns, but got shape {frame.shape}")
-        columns = {str(name): series.to_numpy() for name, series in zip(frame.columns, frame.iter_columns())}
-        dtypes = {str(name): str(dtype) for name, dtype in frame.schema.items()}
-        return cls(columns, dtypes, frame.implementation.value)
+        series = {str(name): column for name, column in zip(frame.columns, frame.iter_columns(), strict=True)}
+        columns = {name: natives.to_numpy(column) for name, column in series.items()}
+        dtypes = {name: natives.type_name(column) for name, column in series.items()}
+        return cls(columns, dtypes, frame.implementation.value, remarks)
 
     def write(self) -> Any:
-        """As ``native`` has it: a data frame, or an array (N, D)."""
-        if self.native == "numpy":
-            return np.column_stack(list(self.columns.values()))
-        import narwhals as nw
+        """As ``native`` has it: a data frame whose columns have the types ``dtypes``, or an array (N, D)."""
+        if self.native != "numpy":
+            return natives.to_frame(self.columns, self.dtypes, self.native)
+        mixed = "object" in self.dtypes.values()
+        dtype = object if mixed else np.result_type(*self.dtypes.values(), *self.columns.values())
+        array = np.empty((len(self), len(self.columns)), dtype)
+        for position, values in enumerate(self.columns.values()):
+            array[:, position] = np.where(values != values, None, values) if mixed else values
+        return array
 
-        frame = nw.from_dict(dict(self.columns), backend=self.native)  # pyright: ignore[reportArgumentType]
-        return frame.to_native()
+
+def _as_matrix(raw: Any) -> np.ndarray:
+    """An array, or the rows of a list, whose cells keep their types."""
+    if isinstance(raw, (list, tuple)) and any(isinstance(cell, str) or cell is None for row in raw for cell in row):
+        return np.array(raw, object)
+    return np.asarray(raw)
 
 
 def _as_frame(raw: Any) -> Any:
@@ -88,16 +143,18 @@ def _as_frame(raw: Any) -> Any:
         frame = nw.from_native(raw, eager_only=True, pass_through=True)
     except nw.exceptions.DuplicateError as error:
         raise ValueError("the table has two columns of the same name; rename one") from error
-    return frame if isinstance(frame, nw.DataFrame) else None
+    if not isinstance(frame, nw.DataFrame):
+        return None
+    twice = [name for name, count in Counter(map(str, frame.columns)).items() if count > 1]
+    if twice:
+        raise ValueError(f"the table has two columns of the same name, {twice[0]!r}; rename one")
+    return frame
 
 
-def _read_file(path: Path) -> Any:
-    import narwhals as nw
-
-    backend = next((name for name in BACKENDS if find_spec(name)), None)
-    if backend is None:
-        raise ImportError("tables in files need pyarrow: install it with pip install 'vaekit[table]'")
-    read = {".parquet": nw.read_parquet, ".csv": nw.read_csv}.get(path.suffix.lower())
-    if read is None:
+def _check_file(path: Path) -> None:
+    if path.suffix.lower() not in FILES:
         raise ValueError(f"cannot read {path} as a table: expected {', '.join(FILES)}")
-    return read(str(path), backend=backend)  # pyright: ignore[reportArgumentType]
+    if find_spec("pyarrow") is None:
+        raise ImportError("tables in files need pyarrow: install it with pip install 'vaekit[table]'")
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")

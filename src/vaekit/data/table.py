@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -82,6 +83,11 @@ class TableSchema:
         if missing:
             raise ValueError(f"expected the columns of the training data, but missing {missing[:5]}; add them")
         return np.column_stack([column.encode(table.columns[column.name]) for column in self.table]).astype(np.float32)
+
+    def stream(self, path: str | Path, rows: int = 50_000) -> Iterator[Table]:
+        """The rows of a CSV or Parquet file for :meth:`normalize`, at most ``rows`` at a time, in constant memory."""
+        texts = [column.name for column in self.table if any(isinstance(value, str) for value in column.values)]
+        yield from Table.stream(path, rows, texts)
 
     def restore(self, x: Any) -> Any:
         """Model units (N, D) ↦ rows as the training data were given: a data frame, or an array."""

@@ -1,0 +1,163 @@
+"""Columns of data frames as numpy arrays, and back in the frame's own types."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import decimal
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+CATEGORIES = re.compile(r"(.*?)\(categories=(\[.*\])(?:, ordered=(True|False))?\)", re.DOTALL)
+ZONED = re.compile(r"(?:datetime64|timestamp)\[(\w+), (?:tz=)?(.+)\]")
+NUMBERS = (int, float, np.integer, np.floating, decimal.Decimal)
+
+
+def to_numpy(series: Any) -> np.ndarray:
+    """A narwhals series ↦ numbers (NaN where missing), booleans and texts (objects with None where any is missing,
+    texts always), datetime64 in UTC (NaT) or timedelta64.
+    """
+    import narwhals as nw
+
+    dtype = series.dtype
+    if dtype.is_numeric():
+        floats = isinstance(dtype, nw.Decimal) or series.null_count()
+        values = (series.cast(nw.Float64) if floats else series).to_numpy()
+        return values if values.dtype.kind in "iuf" else values.astype(np.float64)
+    if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    values = series.to_numpy()
+    if isinstance(dtype, (nw.Datetime, nw.Date, nw.Duration)) and values.dtype.kind in "mM":
+        return values.astype("datetime64[D]") if isinstance(dtype, nw.Date) else values
+    if isinstance(dtype, nw.Boolean) and not series.null_count():
+        return values.astype(bool)
+    values = np.empty(len(series), object)
+    values[:] = series.to_list()
+    if series.null_count():
+        values[series.is_null().to_numpy().astype(bool)] = None
+    return values if isinstance(dtype, (nw.Boolean, nw.String)) else from_objects(values)
+
+
+def from_objects(values: np.ndarray) -> np.ndarray:
+    """Python objects (N,) as :func:`to_numpy` has them; objects of several types stay as they are."""
+    missing = np.fromiter(map(_is_missing, values), bool, len(values))
+    present = values[~missing]
+    types = set(map(type, present))
+    if types and types <= {bool, np.bool_}:
+        return present.astype(bool) if not missing.any() else np.where(missing, None, values)
+    if types and all(issubclass(kind, NUMBERS) and kind is not bool for kind in types):
+        whole = not missing.any() and all(issubclass(kind, (int, np.integer)) for kind in types)
+        return np.where(missing, np.nan, values).astype(np.int64 if whole else np.float64)
+    if types and all(issubclass(kind, (datetime.date, np.datetime64)) for kind in types):
+        unit = "D" if types == {datetime.date} else "us"
+        if all(getattr(value, "tzinfo", None) is None for value in present):
+            return np.where(missing, None, values).astype(f"datetime64[{unit}]")
+    return np.where(missing, None, values)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(np.all(value != value))
+
+
+def type_name(series: Any) -> str:
+    """What the library calls the type of a narwhals series, with the categories of a categorical one."""
+    native = series.to_native()
+    dtype = getattr(native, "dtype", None)
+    if hasattr(native, "type"):  # pyarrow
+        name, categories, ordered = str(native.type), None, False
+        if name.startswith("dictionary"):
+            chunks = native.unify_dictionaries().chunks
+            categories, ordered = (chunks[0].dictionary.to_pylist() if chunks else []), native.type.ordered
+    else:
+        name, categories, ordered = str(dtype), getattr(dtype, "categories", None), getattr(dtype, "ordered", False)
+        categories = None if name.startswith(("Enum", "Categorical")) else categories
+    return name if categories is None else f"{name}(categories={list(categories)!r}, ordered={bool(ordered)})"
+
+
+def declared_categories(dtype: str) -> tuple[tuple[Any, ...], bool]:
+    """The categories that a type names, and whether they have an order; () if it names none."""
+    found = CATEGORIES.fullmatch(dtype)
+    try:
+        return (tuple(ast.literal_eval(found[2])), found[3] == "True") if found else ((), False)
+    except (ValueError, SyntaxError):  # categories that are no plain values, such as intervals
+        return (), False
+
+
+def to_frame(columns: Mapping[str, np.ndarray], dtypes: Mapping[str, str], library: str) -> Any:
+    """Arrays ↦ a data frame of pandas, polars or pyarrow, each column of the type it names."""
+    if library == "polars":
+        import polars as pl
+
+        return pl.DataFrame([_to_polars(name, values, dtypes[name]) for name, values in columns.items()])
+    if library == "pyarrow":
+        import pyarrow as pa
+
+        return pa.table({name: _to_pyarrow(values, dtypes[name]) for name, values in columns.items()})
+    import pandas as pd
+
+    return pd.DataFrame({name: _to_pandas(values, dtypes[name]) for name, values in columns.items()})
+
+
+def _to_pandas(values: np.ndarray, dtype: str) -> Any:
+    import pandas as pd
+
+    categories, ordered = declared_categories(dtype)
+    if categories:
+        return pd.Series(pd.Categorical(_cells(values), categories=list(categories), ordered=ordered))
+    if ZONED.fullmatch(dtype):
+        return pd.Series(values).dt.tz_localize("UTC").astype(dtype)
+    if values.dtype.kind == "M" and not dtype.startswith(("datetime64", "timestamp", "date")):
+        return pd.Series(values.tolist(), dtype=object)
+    if values.dtype.kind not in "Of" or not _missing(values).any():
+        return pd.Series(values).astype(dtype)
+    if dtype.startswith(("int", "uint")) and "[" not in dtype or dtype == "bool":
+        return pd.Series(values)  # the type has no room for missing cells
+    return pd.Series(_cells(values), dtype=dtype) if dtype != "float64" else pd.Series(values)
+
+
+def _to_polars(name: str, values: np.ndarray, dtype: str) -> Any:
+    import polars as pl
+
+    kind, _, inside = dtype.rstrip(")").partition("(")
+    options = {key: ast.literal_eval(value) for key, value in re.findall(r"(\w+)=('[^']*'|None|\d+)", inside)}
+    if kind == "Enum":
+        options = {"categories": list(declared_categories(dtype)[0])}
+    zone = options.pop("time_zone", None)
+    made = getattr(pl, kind)(**options) if options else getattr(pl, kind)
+    given = values if values.dtype.kind in "Mmiu" else _cells(values)
+    series = pl.Series(name, given, strict=False).cast(made) if kind != "Object" else pl.Series(name, _cells(values))
+    return series if zone is None else series.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+
+
+def _to_pyarrow(values: np.ndarray, dtype: str) -> Any:
+    import pyarrow as pa
+
+    categories, ordered = declared_categories(dtype)
+    if categories:
+        places = {value: place for place, value in enumerate(categories)}
+        parts = re.match(r"dictionary<values=(\w+), indices=(\w+)", dtype)
+        kinds = (parts[1], parts[2]) if parts else ("string", "int32")
+        indices = pa.array([None if value is None else places[value] for value in _cells(values)], kinds[1])
+        return pa.DictionaryArray.from_arrays(indices, pa.array(list(categories), kinds[0]), ordered=ordered)
+    zoned = ZONED.fullmatch(dtype)
+    if zoned:
+        return pa.array(values.astype(f"datetime64[{zoned[1]}]")).cast(pa.timestamp(zoned[1], zoned[2]))
+    decimals = re.fullmatch(r"decimal(\d+)\((\d+), (\d+)\)", dtype)
+    if decimals:
+        kind = getattr(pa, f"decimal{decimals[1]}")(int(decimals[2]), int(decimals[3]))
+    else:
+        kind = pa.type_for_alias({"double": "float64", "float": "float32"}.get(dtype, dtype.replace("[day]", "")))
+    made = pa.array(values if values.dtype.kind in "Mm" else _cells(values), from_pandas=True)
+    return made.cast(kind, safe=False)
+
+
+def _missing(values: np.ndarray) -> np.ndarray:
+    return np.array([value is None for value in values]) if values.dtype == object else values != values
+
+
+def _cells(values: np.ndarray) -> Sequence[Any]:
+    """Python values, None where missing."""
+    return np.where(_missing(values), None, values).tolist()
