@@ -1,7 +1,9 @@
 """How latents chain."""
 
+from .full_gaussian import FullGaussian
+from .gaussian_table import GaussianTable
 from .ladder import LadderVAE
 from .linear_gaussian import LinearGaussian
 from .one_layer import OneLayerVAE
 
-__all__ = ["LadderVAE", "LinearGaussian", "OneLayerVAE"]
+__all__ = ["FullGaussian", "GaussianTable", "LadderVAE", "LinearGaussian", "OneLayerVAE"]
