@@ -27,6 +27,14 @@ SUPPORTS = {
     "columns of counts": Support((0.0, -0.5, -20.0), math.inf, (1.0, 0.25, 2.0), (1.0, 0.25, 2.0)),
     "columns in intervals": Support((0.0, -0.5, -20.0), (1.0, 0.25, 2.0), None, (1.0, 0.25, 2.0)),
 }
+NUMBERS = (Support(), Support(-1.0, 2.5), Support(step=0.5, unit=2.0), Support(low=-1.0), Support(-1.0, 2.0, 0.5))
+CATEGORIES = (Support(0.0, 2.0, 1.0, categories=3), Support(0.0, 1.0, 1.0, categories=2))
+TABLES = {
+    "numbers": NUMBERS,
+    "categories": CATEGORIES,
+    "mixed": (CATEGORIES[0], NUMBERS[0], CATEGORIES[1], NUMBERS[2]),
+    "spikes": (Support(-1.0, step=0.5, unit=2.0, spikes=(-1.0, 0.5)), Support(spikes=(0.25,)), CATEGORIES[1]),
+}
 MORE_OPTIONS = {
     "posterior": [
         {"name": "finite-scalar-quantized", "levels": [2, 7]},
@@ -86,10 +94,10 @@ def every(noun):
     return pytest.mark.parametrize("choice", choices, ids=json.dumps)
 
 
-def refusal(family: Family, support: Support, event=(3,)) -> str | None:
+def refusal(family: Family, support: Support, event=(3,), columns=None) -> str | None:
     """Why a family does not bind to a support, None if it does."""
     try:
-        family.bind(Shapes(Size(event), support=support))
+        family.bind(Shapes(Size(event), support=support, columns=columns))
     except ValueError as error:
         return str(error)
     return None
@@ -98,7 +106,19 @@ def refusal(family: Family, support: Support, event=(3,)) -> str | None:
 def image_support(choice) -> Support:
     """A support for images that a likelihood accepts: a grid unless it needs values without an upper end."""
     fits = [name for name in ("grid", "counts") if not refusal(build("likelihood", choice), SUPPORTS[name], (2, 4, 3))]
+    if not fits:
+        assert is_for_tables(choice)
+        pytest.skip("for the columns of tables")
     return SUPPORTS[fits[0]]
+
+
+def is_for_tables(choice) -> bool:
+    """Whether a likelihood needs the supports of columns."""
+    columns = TABLES["mixed"]
+    shapes = (Support.join(columns), (len(columns),))
+    return bool(refusal(build("likelihood", choice), *shapes)) and not refusal(
+        build("likelihood", choice), *shapes, columns
+    )
 
 
 @pytest.mark.parametrize("support", SUPPORTS)
@@ -111,6 +131,13 @@ def test_likelihoods(choice, support):
     testing.check_likelihood(build("likelihood", choice), SUPPORTS[support], mean_tolerance=tolerance)
 
 
+@pytest.mark.parametrize("table", TABLES)
+@every("likelihood")
+def test_likelihoods_of_tables(choice, table):
+    if is_for_tables(choice):
+        testing.check_likelihood(build("likelihood", choice), columns=TABLES[table])
+
+
 @every("likelihood")
 def test_likelihoods_of_images(choice):
     tolerance = APPROXIMATE_MEANS.get((choice["name"], "image"), 0.1)
@@ -120,7 +147,9 @@ def test_likelihoods_of_images(choice):
 @every("likelihood")
 def test_every_likelihood_accepts_some_support(choice):
     events = ((3,), (2, 4, 3))
-    assert not all(refusal(build("likelihood", choice), s, event) for s in SUPPORTS.values() for event in events)
+    assert is_for_tables(choice) or not all(
+        refusal(build("likelihood", choice), s, event) for s in SUPPORTS.values() for event in events
+    )
 
 
 @pytest.mark.parametrize("support", SUPPORTS.values(), ids=SUPPORTS)

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Size, Tensor
-from torch.distributions import Distribution, biject_to, constraints
+from torch.distributions import Distribution, constraints
 
 from vaekit.core import (
     Batch,
@@ -32,6 +32,7 @@ from vaekit.core import (
     masked_log_prob,
     terms,
 )
+from vaekit.distributions import MixedColumns
 from vaekit.likelihoods import Gaussian
 from vaekit.models import OneLayerVAE
 from vaekit.networks import MLP, Network
@@ -47,16 +48,24 @@ DRAWS, BATCH, POINTS = 1000, 3, 101
 
 @isolated_rng(0)
 def check_likelihood(
-    family: Family, support: Support, event: Sequence[int] = (3,), *, mean_tolerance: float = 0.1
+    family: Family,
+    support: Support | None = None,
+    event: Sequence[int] = (3,),
+    *,
+    columns: Sequence[Support] | None = None,
+    mean_tolerance: float = 0.1,
 ) -> None:
-    """A family of p(x|z) on examples of shape ``event`` whose values have the given support.
+    """A family of p(x|z) on examples of shape ``event`` whose values have the given support, or on rows of ``columns``.
 
     Elementwise; masses sum, or densities integrate, to one, in units of the support's cell; draws have the moments that
     ``log_prob`` implies and lie in the support; ``mean`` is within ``mean_tolerance`` standard deviations (all this in
     evaluation mode); hidden cells change neither value nor gradient, to the bit; gradients reach every parameter;
     extreme parameters stay finite.
     """
-    family = copy.deepcopy(family).bind(Shapes(Size(event), support=support))
+    if columns is not None:
+        support, event, columns = Support.join(columns), (len(columns),), tuple(columns)
+    support = support or Support()
+    family = copy.deepcopy(family).bind(Shapes(Size(event), support=support, columns=columns))
     _check_configuration(family)
     phi = (0.5 * torch.randn(BATCH, *family.phi)).requires_grad_()
     px = family(phi.expand(DRAWS, *phi.shape))
@@ -66,7 +75,8 @@ def check_likelihood(
     x = _on_support(x, support)
     learned = {"phi": phi, **dict(family.named_parameters())}
     gradients = _check_gradients(family(phi[None]).log_prob(x[:1]).sum(), learned)
-    _expect(bool((gradients["phi"].flatten(2) != 0).any(-1).all()), "log p(x|z) does not depend on all of phi")
+    reached = (gradients["phi"].reshape(*phi.shape[:2], -1) != 0).any(-1)
+    _expect(bool(reached.all()), "log p(x|z) does not depend on all of phi")
     _check_hidden_cells(lambda batch: _score(family, phi, batch), x[0], [phi, *family.parameters()])
     _check_embed_hides(family, x[0])
     extreme = (60 * torch.randn(BATCH, *family.phi)).requires_grad_()
@@ -74,7 +84,7 @@ def check_likelihood(
     if family.has_density:
         with torch.no_grad():
             px = family.eval()(phi.expand(DRAWS, *phi.shape))
-            _check_mass(family, px, support, mean_tolerance)
+            _check_mass(family, px, columns or _elements(support, Size(event)), mean_tolerance)
 
 
 @isolated_rng(0)
@@ -268,42 +278,104 @@ def _check_embed_hides(family: Family, x: Tensor) -> None:
     _expect(torch.equal(a, b), "embed lets hidden cells through")
 
 
-def _check_mass(family: Family, px: Distribution, support: Support, mean_tolerance: float) -> None:
-    """One element is varied at a time, so that families whose elements depend on earlier ones pass too."""
+def _check_mass(family: Family, px: Distribution, supports: Sequence[Support], mean_tolerance: float) -> None:
+    """One element is varied at a time, so that families whose elements depend on earlier ones pass too. Categories have
+    no mean; a spike among continuous values is a mass where p jumps there.
+    """
     x = px.sample()
-    if support.step is not None and torch.equal(family.dequantize(x[0], 1, Noise()), x[0]):
-        values = _grid(px, x, support)
-        weights = torch.ones_like(values)
-    else:
-        onto = biject_to(_domain(px))
-        points, weights = _line(onto.inv(x))
-        values = onto(points)
-        weights = weights * onto.log_abs_det_jacobian(points, values).exp() / support.cell
+    _check_enumeration(px, supports[0])
+    spread = (family.dequantize(x[0], 1, Noise()) != x[0]).flatten(0, -1 - len(family.event)).flatten(1).any(0)
+    curve, slope = (value.flatten(2) for value in _curve(px, x))
     flat, means, residuals = x.flatten(2), px.mean.flatten(2), []
-    for i, (v, w) in enumerate(zip(values.flatten(2).unbind(-1), weights.flatten(2).unbind(-1), strict=True)):
-        at = flat.expand(len(v), *flat.shape).clone()
-        at[..., i] = v[:, None]
-        p = px.log_prob(at.view(len(v), *x.shape)).flatten(3)[..., i].double().exp() * w[:, None]
+    for i, support in enumerate(supports):
+        v, w = curve[..., i], slope[..., i] / support.cell
+        if support.step and not spread[i]:
+            v, draws = _grid(flat[..., i], support)
+            w = torch.ones_like(v)
+        else:
+            draws = flat[..., i]
+            if support.spikes:
+                spikes = torch.tensor(support.spikes).view(-1, 1).expand(-1, BATCH)
+                jumps = _varied(px, x, i, spikes) > 1.1 * _varied(px, x, i, spikes + 1e-4)
+                v, w = torch.cat([v, spikes]), torch.cat([w, jumps.any(1).to(w)])
+        p = _varied(px, x, i, v) * w[:, None]
         mean, deviation = _moments(p, v[:, None])
-        residuals.append((flat[..., i] - mean) / deviation)
+        residuals.append((draws - mean) / deviation)
         shift = ((means[..., i] - mean) / deviation).mean(0).abs().max().item()
-        _expect(shift <= mean_tolerance, f"the mean is off by {shift:.3f} standard deviations")
+        _expect(
+            shift <= mean_tolerance or support.categories > 0, f"the mean is off by {shift:.3f} standard deviations"
+        )
     _check_average(torch.stack(residuals), "draws do not have the mean of log_prob")
     _check_average(torch.stack(residuals).square() - 1, "draws do not have the variance of log_prob")
 
 
-def _grid(px: Distribution, x: Tensor, support: Support) -> Tensor:
-    """All values (levels, B, *event) of a discrete p(x|z); of one without an upper end, far beyond all draws x."""
-    low, step = torch.as_tensor(support.low), torch.as_tensor(support.step)
-    numbers = (x - low) / step
-    highest = int(numbers.max().round())
-    _expect(_close(numbers, numbers.round()) and bool((numbers > -0.5).all()), "draws lie off the grid")
-    _expect(not px.has_enumerate_support or highest < (support.levels or 0), "draws lie above the grid")
-    levels = support.levels if support.levels is not None and highest < support.levels else 4 * highest + 20
-    values = low + step * torch.arange(levels).view(-1, *[1] * (x.dim() - 1))
-    if px.has_enumerate_support:
-        _expect(_close(px.enumerate_support(False).flatten(), values.flatten()), "enumerate_support is not the grid")
-    return values.expand(-1, *x.shape[1:])
+def _varied(px: Distribution, x: Tensor, i: int, values: Tensor) -> Tensor:
+    """The probability (G, N, B) of each of the values (G, B) in place of element i of examples x (N, B, *event)."""
+    at = x.flatten(2).expand(len(values), *x.flatten(2).shape).clone()
+    at[..., i] = values[:, None]
+    return px.log_prob(at.view(len(values), *x.shape)).flatten(3)[..., i].double().exp()
+
+
+def _elements(support: Support, event: Size) -> list[Support]:
+    """The support of each element."""
+    count = event.numel()
+    given = (support.low, support.high, support.step, support.unit)
+    parts = [value if isinstance(value, tuple) else (value,) * count for value in given]
+    return [Support(*values) for values in zip(*parts, strict=True)]  # pyright: ignore[reportArgumentType]
+
+
+def _grid(draws: Tensor, support: Support) -> tuple[Tensor, Tensor]:
+    """All values (levels, B) of a discrete p(x|z), where an end is missing far beyond all draws (N, B), and the draws;
+    those of a grid without ends may lie between its points.
+    """
+    step, origin = float(support.step or 0), _origin(support)  # pyright: ignore[reportArgumentType]
+    numbers = (draws - origin) / step
+    rounded = numbers.round()
+    if math.isfinite(support.low):  # pyright: ignore[reportArgumentType]
+        _expect(_close(numbers, rounded) and bool((numbers > -0.5).all()), "draws lie off the grid")
+    lowest, highest = int(rounded.min()), int(rounded.max())
+    first = 0 if math.isfinite(support.low) else 4 * lowest - 20  # pyright: ignore[reportArgumentType]
+    levels = support.levels
+    last = levels - 1 if levels is not None and highest < levels else 4 * highest + 20
+    values = origin + step * torch.arange(first, last + 1).view(-1, 1)
+    return values.expand(-1, draws.shape[1]), origin + step * rounded
+
+
+def _origin(support: Support) -> float:
+    """A point of the grid."""
+    ends = [end for end in (support.low, support.high) if isinstance(end, float | int) and math.isfinite(end)]
+    return [*ends, *support.spikes, 0.0][0]
+
+
+def _check_enumeration(px: Distribution, support: Support) -> None:
+    """What a distribution enumerates, where it does, is the grid that all elements share."""
+    if not px.has_enumerate_support:
+        return
+    values = px.enumerate_support(False).flatten()
+    expected = support.low + (support.step or 0) * torch.arange(support.levels or 0)  # pyright: ignore
+    _expect(values.shape == expected.shape and _close(values, expected), "enumerate_support is not the grid")
+
+
+def _curve(px: Distribution, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Points (G, B, *event) over the values that p(x|z) is a density over, and their weights, for draws x."""
+    if isinstance(px, MixedColumns):
+        parts = [_curve(part, x[..., index]) for part, index in zip(px.parts, px.indices, strict=True)]
+        values, weights = (torch.cat(list(each), -1)[..., px.order] for each in zip(*parts, strict=True))
+        return values, weights
+    ends = (getattr(_domain(px), name, end) for name, end in (("lower_bound", -math.inf), ("upper_bound", math.inf)))
+    low, high = (torch.as_tensor(end, dtype=x.dtype).expand(x.shape[2:]) for end in ends)
+    below, above = low.isfinite(), high.isfinite()
+    lower, upper = (torch.where(end.isfinite(), end, 0) for end in (low, high))
+    tiny = torch.finfo(x.dtype).tiny
+    line = torch.where(below, (x - lower).clamp(min=tiny).log(), 0) - torch.where(
+        above, (upper - x).clamp(min=tiny).log(), 0
+    )
+    points, weights = _line(torch.where(below | above, line, x))
+    width = torch.where(below & above, upper - lower, 1.0)
+    inside = width * torch.where(below & above, points.sigmoid(), torch.where(below, points, -points).exp())
+    values = torch.where(below, lower + inside, torch.where(above, upper - inside, points))
+    slope = torch.where(below & above, inside * (1 - points.sigmoid()), inside)
+    return values, weights * torch.where(below | above, slope, 1.0)
 
 
 def _domain(px: Distribution) -> constraints.Constraint:
@@ -381,8 +453,8 @@ def _check_refusable(check: Callable[[], None]) -> None:
 def _on_support(x: Tensor, support: Support) -> Tensor:
     low, high = torch.as_tensor(support.low), torch.as_tensor(support.high)
     if support.step is not None:
-        step = torch.as_tensor(support.step)
-        x = ((x - low) / step).round() * step + low
+        step, origin = torch.as_tensor(support.step), torch.where(low.isfinite(), low, 0)
+        x = torch.where(step > 0, ((x - origin) / step).round() * step + origin, x)
     return x.clamp(low, high)
 
 
