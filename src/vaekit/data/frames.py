@@ -117,6 +117,11 @@ class Table:
         dtypes = {name: natives.type_name(column) for name, column in series.items()}
         return cls(columns, dtypes, frame.implementation.value, remarks)
 
+    def renamed(self, names: Sequence[str]) -> Table:
+        """The same columns under other names, in their order."""
+        columns = dict(zip(names, self.columns.values(), strict=True))
+        return replace(self, columns=columns, dtypes=dict(zip(names, self.dtypes.values(), strict=True)))
+
     def write(self) -> Any:
         """As ``native`` has it: a data frame whose columns have the types ``dtypes``, or an array (N, D)."""
         if self.native != "numpy":

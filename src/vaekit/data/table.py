@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from vaekit.data.columns import Column
+from vaekit.data.columns import Column, Unknown
 from vaekit.data.context import Context
 from vaekit.data.frames import Table
+from vaekit.data.inference import LeaveOut, infer_column
 from vaekit.data.schema import Schema
+from vaekit.data.schemafile import check_choices
 
 
 @dataclass(frozen=True)
 class TableSchema:
     """The columns that a model sees, in its order, and those left out, by name, each with the reason.
 
-    ``native`` is the library the table came in. The rest is what a :class:`vaekit.data.Schema` has.
+    ``native`` is the library the table came in, ``order`` the names of all its columns in its order. ``constants`` are
+    those of the columns left out that had a single value, which :meth:`restore` gives back. The rest is what a
+    :class:`vaekit.data.Schema` has.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
@@ -31,26 +36,48 @@ class TableSchema:
     kind: Literal["table"] = "table"
     context: Context | None = None
     binarized: Literal[False] = False
+    constants: tuple[Column, ...] = ()
+    order: tuple[str, ...] = ()
 
     @classmethod
-    def infer(cls, raw: Any, columns: Sequence[str] = ()) -> TableSchema:
+    def infer(
+        cls,
+        raw: Any,
+        columns: Sequence[str] = (),
+        choices: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        constants: bool = False,
+    ) -> TableSchema:
         """Find the columns of a data frame, 2-D array or file (see :meth:`Table.read`).
 
-        Columns that are constant or empty are left out. Raises ValueError for fewer than two rows, or if no column is
-        left.
+        ``columns`` are names for those of an array; ``choices`` say what columns are, by name, where it should not be
+        guessed (see :mod:`vaekit.data.schemafile`). Left out are columns that are empty, of mixed types, identifiers
+        and free text, and constant ones; with ``constants`` these stay, as new rows may differ in them.
+
+        Raises ValueError for fewer than two rows, if no column is left, for infinite values, and for choices that do
+        not suit the table.
         """
         table = Table.read(raw, tuple(columns))
         if len(table) < 2:
             raise ValueError(f"Found array with {len(table)} sample(s) while a minimum of 2 is required.")
-        kept, left_out = [], []
+        choices = check_choices(choices or {}, table.columns)
+        kept, constant, left_out = [], [], []
         for name, values in table.columns.items():
             try:
-                kept.append(Column.infer(name, values, table.dtypes[name]))
-            except ValueError as problem:
-                left_out.append((name, str(problem)))
+                column = infer_column(name, values, table.dtypes[name], choices.get(name))
+            except LeaveOut as reason:
+                left_out.append((name, str(reason)))
+                continue
+            if column.is_constant and not constants:
+                constant.append(column)
+                left_out.append((name, f"constant: every cell is {column.constant(1)[0]}"))
+            else:
+                kept.append(column)
         if not kept:
-            raise ValueError(f"no column of the table can be used: {left_out[0][1]}")
-        return cls(tuple(kept), tuple(left_out), table.native)
+            raise ValueError(f"no column of the table can be used: {left_out[0][0]!r} is left out ({left_out[0][1]})")
+        return cls(
+            tuple(kept), tuple(left_out), table.native, constants=tuple(constant), order=tuple(table.columns)
+        )  # fmt: skip
 
     @property
     def shape(self) -> tuple[int]:
@@ -64,25 +91,53 @@ class TableSchema:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names."""
+        """The names of the columns that the model sees."""
         return tuple(column.name for column in self.table)
 
     @property
     def words(self) -> str:
         """What an item is, for people."""
         categories = sum(column.is_category for column in self.table)
-        return f"rows of {len(self.table)} columns, {len(self.table) - categories} of numbers, {categories} of categories"
+        left = f"; {len(self.left_out)} left out" if self.left_out else ""
+        numbers = len(self.table) - categories
+        return f"rows of {len(self.table)} columns, {numbers} of numbers, {categories} of categories{left}"
 
-    def normalize(self, raw: Any) -> np.ndarray:
-        """Rows in model units, float32 (N, D), NaN where a cell is missing.
+    def read(self, raw: Any) -> Table:
+        """The columns that the model sees, in its order, found by name; those of an array by position.
 
-        Columns are found by name. Raises ValueError for missing columns and for categories that are not the schema's.
+        Others are ignored: columns that the training data did not have, and constants that have other values now, with
+        a warning. Raises ValueError for missing columns.
         """
-        table = Table.read(raw, tuple(name for name in self.columns) if self.native == "numpy" else ())
+        table = Table.read(raw)
+        if table.columns.keys() != set(self.order) and len(table.columns) == len(self.order):
+            if table.native == "numpy" or self.native == "numpy":
+                table = table.renamed(self.order)
         missing = [name for name in self.columns if name not in table.columns]
         if missing:
-            raise ValueError(f"expected the columns of the training data, but missing {missing[:5]}; add them")
-        return np.column_stack([column.encode(table.columns[column.name]) for column in self.table]).astype(np.float32)
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            raise ValueError(
+                f"the columns {missing[:5]}{more} of the training data are missing, among {list(table.columns)[:5]}; "
+                "add them, empty where unknown"
+            )
+        _warn_of_ignored(self, table)
+        return replace(table, columns={name: table.columns[name] for name in self.columns})
+
+    def normalize(self, raw: Any, unknown: Unknown = "error") -> np.ndarray:
+        """Rows in model units, float32 (N, D), NaN where a cell is missing; columns as :meth:`read` finds them.
+
+        A category that the training data did not have is a ValueError or, with ``unknown="missing"``, a missing cell:
+        :meth:`unseen` says where, so that a task can weigh them.
+        """
+        table = self.read(raw)
+        x = np.empty((len(table), len(self.table)), np.float32)
+        for position, column in enumerate(self.table):
+            x[:, position] = column.encode(table.columns[column.name], unknown)
+        return x
+
+    def unseen(self, raw: Any) -> np.ndarray:
+        """Which cells (N, D) hold a category that the training data did not have."""
+        table = self.read(raw)
+        return np.column_stack([column.unseen(table.columns[column.name]) for column in self.table])
 
     def stream(self, path: str | Path, rows: int = 50_000) -> Iterator[Table]:
         """The rows of a CSV or Parquet file for :meth:`normalize`, at most ``rows`` at a time, in constant memory."""
@@ -90,12 +145,22 @@ class TableSchema:
         yield from Table.stream(path, rows, texts)
 
     def restore(self, x: Any) -> Any:
-        """Model units (N, D) ↦ rows as the training data were given: a data frame, or an array."""
+        """Model units (N, D) ↦ rows as the training data were given: a data frame, or an array (N, columns).
+
+        Columns have their types and their order, constants their value. Other columns left out are not in a data frame,
+        and NaN (None among objects) in an array. Cells that are NaN come back as missing.
+        """
         x = np.asarray(x, np.float64)
         if x.ndim != 2 or x.shape[1] != len(self.table):
             raise ValueError(f"expected model units of shape (N, {len(self.table)}), but got {x.shape}")
-        columns = {column.name: column.decode(x[:, i]) for i, column in enumerate(self.table)}
-        return Table(columns, {column.name: column.dtype for column in self.table}, self.native).write()
+        found = {column.name: column.decode(x[:, i]) for i, column in enumerate(self.table)}
+        found |= {column.name: column.constant(len(x)) for column in self.constants}
+        dtypes = {column.name: column.dtype for column in (*self.table, *self.constants)}
+        order = self.order or self.columns
+        if self.native == "numpy":
+            found |= {name: np.full(len(x), np.nan) for name in order if name not in found}
+            dtypes |= {name: self.table[0].dtype for name in order if name not in dtypes}
+        return Table({name: found[name] for name in order if name in found}, dtypes, self.native).write()
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for JSON, which `from_json` reads back to an equal schema."""
@@ -110,6 +175,26 @@ class TableSchema:
             return TypeAdapter(cls).validate_json(json.dumps(content))
         except (TypeError, ValidationError) as error:
             raise ValueError(f"the schema is not valid: {' '.join(str(error).split())[:200]}") from error
+
+
+def _warn_of_ignored(schema: TableSchema, table: Table) -> None:
+    """Say which columns of new rows are not looked at, although they may tell something."""
+    known = {*(schema.order or schema.columns)}
+    extra = [name for name in table.columns if name not in known]
+    if extra:
+        warnings.warn(f"columns that the training data did not have are ignored: {extra[:5]}", stacklevel=4)
+    for column in schema.constants:
+        values = table.columns.get(column.name)
+        if values is not None and _differs(column, values):
+            only = column.constant(1)[0]
+            warnings.warn(f"column {column.name!r} was always {only} and is ignored, but has other values now", stacklevel=4)
+
+
+def _differs(column: Column, values: np.ndarray) -> bool:
+    try:
+        return bool(column.unseen(values).any() or np.ptp(column.encode(values)) or column.encode(values)[0])
+    except ValueError:
+        return True
 
 
 def schema_from_json(content: Any) -> Schema | TableSchema:
