@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -14,10 +15,11 @@ from vaekit.core import Shapes
 from vaekit.distributions import Dequantized
 
 from .elementwise import Continuous
+from .linear import Linear
 from .scales import SCALES, Scale, choose
 
 
-class LocationScale(Continuous, ABC):
+class LocationScale(Continuous, Linear, ABC):
     """Location φ₁ from the network; the scale σ is what ``noise`` says.
 
     ``"shared"``: one parameter; ``"elementwise"``: one for each element; ``"output"``: from the network, exp(φ₂) times
@@ -42,6 +44,21 @@ class LocationScale(Continuous, ABC):
         default = 1.0 if self.noise == "fixed" else 1 / math.e
         self.log_sigma = self.scale.logarithm(shapes.x, self.sigma or default)
         return self
+
+    def responses(self, x: Tensor) -> Tensor:
+        """Flat, in the form that a network takes."""
+        return self.embed(x).flatten(1)
+
+    @torch.no_grad()
+    def begin(self, weight: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Locations W z + μ, and σ² = ε's variance, in the mean if there is one σ; a fixed one stays."""
+        log_sigma = 0.5 * variance.log().view(self.event)
+        if self.outputs == 2:
+            bias = torch.cat([mean, (log_sigma - self.log_sigma).flatten()])
+            return torch.cat([weight, torch.zeros_like(weight)]), bias
+        if self.noise != "fixed":
+            self.log_sigma.copy_(log_sigma if self.scale.each else 0.5 * variance.mean().log())
+        return weight, mean
 
     @abstractmethod
     def density(self, loc: Tensor, sigma: Tensor) -> Distribution:

@@ -16,9 +16,12 @@ from vaekit.distributions.columns import pad_logits
 from vaekit.noise import Noise
 
 from .gaussian import Gaussian
+from .linear import Linear
+
+RARE = 0.02  # share below which a category's logit does not follow the linear model more steeply
 
 
-class Mixed(Family):
+class Mixed(Family, Linear):
     """Log p(x|z) = Σ over columns, each under the member for its kind: ``numbers``, and for categories a probability
     for each value.
 
@@ -82,6 +85,22 @@ class Mixed(Family):
         """Members' own."""
         self._each(lambda member, index: member.prepare(x[..., index], None if mask is None else mask[..., index]))
 
+    def responses(self, x: Tensor) -> Tensor:
+        """Members' own, side by side."""
+        return torch.cat([member.responses(x[..., index]) for member, index in self._linear()], 1)
+
+    @torch.no_grad()
+    def begin(self, weight: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Members' own."""
+        found, at = [], 0
+        for member, index in self._linear():
+            size = member.responses(weight.new_zeros(1, len(index))).shape[1]
+            part = slice(at, at + size)
+            found.append(member.begin(weight[part], mean[part], variance[part]))
+            at += size
+        weights, biases = zip(*found, strict=True)
+        return torch.cat(weights), torch.cat(biases)
+
     def forward(self, phi: Tensor) -> Distribution:
         """Phi (..., P)."""
         parts = phi.split(self.sizes, -1)
@@ -98,12 +117,18 @@ class Mixed(Family):
     def _places(self) -> list[Tensor]:
         return [getattr(self, f"place{number}") for number in range(len(self.members))]
 
+    def _linear(self) -> list[tuple[Linear, Tensor]]:
+        for member in self._members:
+            if not isinstance(member, Linear):
+                raise ValueError(f"columns under {type(member).__name__} cannot start at a linear model: leave out start")
+        return list(zip(cast("list[Linear]", self._members), self._places, strict=True))
+
     def _each(self, function: Callable[[Family, Tensor], None]) -> None:
         for member, index in zip(self._members, self._places, strict=True):
             function(member, index)
 
 
-class CategoryColumns(Family):
+class CategoryColumns(Family, Linear):
     """Unordered values: a logit for each value of each column."""
 
     places: Tensor
@@ -133,6 +158,17 @@ class CategoryColumns(Family):
         at = torch.where(seen.unsqueeze(-1), at, self.phi.numel()).squeeze(-1)
         hot = x.new_zeros(*x.shape[:-1], self.phi.numel() + 1)
         return hot.scatter_(-1, at, 1.0)[..., :-1]
+
+    def responses(self, x: Tensor) -> Tensor:
+        """One-hot; NaN where hidden."""
+        hidden = x.isnan().repeat_interleave((self.places < self.phi.numel()).sum(1), -1)
+        return torch.where(hidden, torch.nan, self.embed(x, ~x.isnan()))
+
+    @torch.no_grad()
+    def begin(self, weight: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits log μ + (W / μ) z, whose softmax is μ + W z to first order."""
+        share = mean.clamp(min=RARE)
+        return weight / share.unsqueeze(1), mean.clamp(min=RARE**2).log()
 
     def forward(self, phi: Tensor) -> Categories:
         """Phi (..., Σ C)."""

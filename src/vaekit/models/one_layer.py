@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from torch import Size, Tensor
@@ -22,6 +22,10 @@ from vaekit.core import (
 )
 from vaekit.noise import Noise
 
+from .linear_start import start_linear
+
+Start = Literal["linear-gaussian"] | None
+
 
 class OneLayerVAE(LatentModel):
     """p(z|c) p(x|z, c), inferred by q(z|x, c) (Kingma and Welling, 2014).
@@ -29,6 +33,7 @@ class OneLayerVAE(LatentModel):
     ``latent`` is the number of latent dimensions, or the shape (C, H, W) of a latent image; the encoder's family is the
     posterior, the decoder's the likelihood. With ``corruption`` the encoder sees, in training, inputs of which that
     share is hidden (set to 0), anew at each step: the denoising autoencoder (Vincent et al., 2008; Im et al., 2017).
+    With ``start`` ``"linear-gaussian"`` training begins at factor analysis, see :func:`start_linear`.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class OneLayerVAE(LatentModel):
         prior: Prior,
         latent: int | Sequence[int] = 8,
         corruption: float = 0.0,
+        start: Start = None,
     ):
         super().__init__()
         size = Size([latent]) if isinstance(latent, int) else Size(latent)
@@ -48,13 +54,13 @@ class OneLayerVAE(LatentModel):
         if not 0 <= corruption < 1:
             raise ValueError(f"corruption is the share of hidden inputs, at least 0 and below 1; got {corruption}")
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
-        self.latent, self.corruption = latent, corruption
+        self.latent, self.corruption, self.start = latent, corruption, start
 
     @classmethod
-    def assemble(cls, parts: Parts, *, corruption: float = 0.0) -> Self:
+    def assemble(cls, parts: Parts, *, corruption: float = 0.0, start: Start = None) -> Self:
         """Encoder and decoder of the same network."""
         encoder, decoder = (Conditional(parts.network, family) for family in (parts.posterior, parts.likelihood))
-        return cls(encoder, decoder, parts.prior, parts.latent, corruption)
+        return cls(encoder, decoder, parts.prior, parts.latent, corruption, start)
 
     @property
     def likelihood(self) -> Family:
@@ -108,8 +114,10 @@ class OneLayerVAE(LatentModel):
 
     @torch.no_grad()
     def prepare(self, batch: Batch) -> None:
-        """Likelihood, then prior."""
+        """Likelihood, then encoder and decoder where they have a start, then prior."""
         self.likelihood.prepare(batch.x, batch.mask)
+        if self.start is not None:
+            start_linear(self.encoder, self.decoder, batch)
         self.prior.prepare(self.likelihood.embed(batch.x, batch.mask), batch.c, self.encoder)
 
     @torch.no_grad()
