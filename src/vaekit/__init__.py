@@ -10,11 +10,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from vaekit import data
-    from vaekit.estimators import VAE, load
+    from vaekit.estimators import VAE, VAESynthesizer, load
 
-_LAZY = {"VAE": "vaekit.estimators", "load": "vaekit.estimators"}
+_LAZY = {"VAE": "vaekit.estimators", "VAESynthesizer": "vaekit.estimators", "load": "vaekit.estimators"}
 _MODULES = ("data", "evaluation", "plots", "recipes", "tasks")
-__all__ = ["VAE", "__version__", "data", "load"]
+__all__ = ["VAE", "VAESynthesizer", "__version__", "data", "load"]
 
 
 def __getattr__(name: str) -> object:

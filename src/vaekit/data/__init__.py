@@ -1,9 +1,11 @@
 """Data: by name, from files, from folders of images; how their values are scaled; what is held out."""
 
 from vaekit.data.columns import Column
+from vaekit.data.conditions import fixed_cells
 from vaekit.data.context import UNKNOWN, Context
 from vaekit.data.download import CatalogueEntry, cache_dir, catalogue, fetch
 from vaekit.data.frames import Table
+from vaekit.data.missing import blank, mark_missing
 from vaekit.data.schema import Schema
 from vaekit.data.sources import Dataset, load, load_dataset
 from vaekit.data.splits import split
@@ -19,12 +21,15 @@ __all__ = [
     "Schema",
     "Table",
     "TableSchema",
+    "blank",
     "cache_dir",
     "catalogue",
     "describe",
     "fetch",
+    "fixed_cells",
     "load",
     "load_dataset",
+    "mark_missing",
     "schema_from_json",
     "split",
 ]

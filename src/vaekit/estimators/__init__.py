@@ -1,5 +1,6 @@
 """The scikit-learn face: estimators over recipes, tasks and evaluation."""
 
+from .synthesizer import VAESynthesizer
 from .vae import VAE, load
 
-__all__ = ["VAE", "load"]
+__all__ = ["VAE", "VAESynthesizer", "load"]

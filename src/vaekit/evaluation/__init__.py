@@ -5,6 +5,7 @@ from .diagnosis import Finding, diagnose, share_at_bound
 from .disentanglement import Disentanglement, assess_disentanglement, dci, mig
 from .distances import frechet, kernel_distance
 from .features import Features, label_features, random_features, value_features
+from .fidelity import Fidelity, assess_fidelity
 from .full import QUICK, Report, Sizes, choose_features, evaluate_fully
 from .inception import inception_distance
 from .latent import LatentSpace, assess_latents
@@ -24,6 +25,7 @@ __all__ = [
     "Disentanglement",
     "Evaluation",
     "Features",
+    "Fidelity",
     "Finding",
     "Interval",
     "LatentSpace",
@@ -34,6 +36,7 @@ __all__ = [
     "Sizes",
     "Smoothness",
     "assess_disentanglement",
+    "assess_fidelity",
     "assess_latents",
     "assess_samples",
     "choose_features",

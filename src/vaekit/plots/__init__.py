@@ -1,11 +1,12 @@
 """Figures from arrays, drawn without pyplot: they work headless and show themselves in a notebook."""
 
 from .compare import measures, side_by_side
+from .fidelity import distances, marginals, trends
 from .images import reconstructions, samples
 from .latent import interpolation, manifold, traversals
 from .scatter import clusters
 from .style import save
 from .training import curves
 
-__all__ = ["clusters", "curves", "interpolation", "manifold", "measures", "reconstructions", "samples",
-           "save", "side_by_side", "traversals"]  # fmt: skip
+__all__ = ["clusters", "curves", "distances", "interpolation", "manifold", "marginals", "measures", "reconstructions",
+           "samples", "save", "side_by_side", "traversals", "trends"]  # fmt: skip

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .registry import build, members, spell
     from .request import TrainRequest, read_config_file
     from .run import Run, load_run_data, resume, train, training_items
+    from .synthesis import synthesize, train_synthesizer
 
 __all__ = [
     "PRESETS",
@@ -39,7 +40,9 @@ __all__ = [
     "runs_of",
     "spell",
     "support_of",
+    "synthesize",
     "train",
+    "train_synthesizer",
     "training_items",
 ]
 
@@ -53,6 +56,7 @@ _WHERE = {
     "registry": ("build", "members", "spell"),
     "request": ("TrainRequest", "read_config_file"),
     "run": ("Run", "load_run_data", "resume", "train", "training_items"),
+    "synthesis": ("synthesize", "train_synthesizer"),
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
 

@@ -47,6 +47,13 @@ CODES: dict[str, Any] = {
     "refit": "code-transformer",
     "likelihood": {"name": "gaussian", "noise": "shared"},
 }
+SYNTHESIS: dict[str, Any] = {
+    "likelihood": "autoregressive",
+    "latent_dim": 4,
+    "network": {"name": "mlp", "hidden": [128]},
+    "batch_size": 256,
+    "average": 0.998,
+}
 PRESETS = {
     "article": Preset(
         "the Keras example's convolutional VAE on Fashion-MNIST, as published: 10 epochs of Adam", ARTICLE
@@ -96,6 +103,9 @@ PRESETS = {
     ),
     "ladder-vae": Preset("several layers of latents (Sønderby et al., 2016)", {"model": "ladder"}),
     "conditional-vae": Preset("told the labels (Sohn et al., 2015)", {"conditional": True}),
+    "synthesis": Preset(
+        "a table's columns drawn one after the other, each given the earlier ones; for synthetic rows", SYNTHESIS
+    ),
     "autoencoder": Preset("plain autoencoder: no noise, no prior; for comparison", {"posterior": "point-mass"}),
     "denoising-autoencoder": Preset(
         "plain autoencoder that fills in hidden inputs (Vincent et al., 2008); for comparison",

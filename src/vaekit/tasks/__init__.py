@@ -3,9 +3,11 @@
 from .encode import encode, reconstruct
 from .generate import decode, generate, interpolate, latent_grid, latent_size, sample_latents, traverse
 from .score import Importance, importance, log_weights
+from .synthesize import complete, synthesize
 
 __all__ = [
     "Importance",
+    "complete",
     "decode",
     "encode",
     "generate",
@@ -16,5 +18,6 @@ __all__ = [
     "log_weights",
     "reconstruct",
     "sample_latents",
+    "synthesize",
     "traverse",
 ]

@@ -1,0 +1,62 @@
+"""Conditions on the columns of a table, as the cells that are then fixed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from vaekit.data.columns import Column
+from vaekit.data.missing import SUFFIX
+from vaekit.data.table import TableSchema
+
+
+def fixed_cells(schema: TableSchema, where: Mapping[str, Any]) -> np.ndarray:
+    """A row in model units, float32 (D,), with the values of ``where`` by column name and NaN elsewhere.
+
+    Categories are matched as they are, else without spaces around them, numbers as texts are read; None, or an empty
+    text where that is no category, stands for a missing cell. Raises ValueError for columns and values that the
+    training data do not have.
+    """
+    cells = np.full(len(schema.table), math.nan, np.float32)
+    for name, value in where.items():
+        if name not in schema.columns:
+            raise ValueError(f"no column {name!r}{_near(name, schema.columns)}")
+        mark = f"{name}{SUFFIX}"
+        if value is None:
+            if mark not in schema.columns:
+                raise ValueError(f"column {name!r} has no missing cells in the training data, so none can be asked for")
+            cells[schema.columns.index(mark)] = 1.0
+            continue
+        at = schema.columns.index(name)
+        cells[at] = _encoded(schema.table[at], value)
+        if mark in schema.columns:
+            cells[schema.columns.index(mark)] = 0.0
+    return cells
+
+
+def _encoded(column: Column, value: Any) -> float:
+    if column.is_category:
+        texts = [str(known) for known in column.values]
+        for wanted, known in ((str(value), texts), (str(value).strip(), [text.strip() for text in texts])):
+            if wanted in known:
+                return float(known.index(wanted))
+        raise ValueError(f"column {column.name!r} has no value {str(value)!r}{_near(str(value), texts)}")
+    try:
+        raw = np.array([value], "datetime64[us]") if column.kind == "datetime" else np.array([float(value)])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {column.name!r} holds numbers, got {value!r}") from error
+    encoded = column.encode(raw)
+    again = column.encode(column.decode(encoded))
+    if not np.allclose(again, encoded, atol=1e-6 + 0.01 * (column.step or 0.0) / column.scale):
+        step = "" if column.step is None else f" in steps of {column.step:g}"
+        raise ValueError(f"column {column.name!r} runs from {column.low:g} to {column.high:g}{step}, got {value!r}")
+    return float(again[0])
+
+
+def _near(name: str, valid: tuple[str, ...] | list[str]) -> str:
+    near = difflib.get_close_matches(name, valid, 1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(map(repr, valid[:20]))}"

@@ -1,0 +1,107 @@
+"""Piecewise constant distributions of the columns of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.types import _size
+
+from .density import NONE, Density
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """The C bins of each of D columns, between ``edges`` (D, C + 1), the first -∞ or a column's lower end, the last +∞
+    or its upper end; columns of fewer bins repeat their last edge.
+
+    ``grain`` (D, C) is the distance between the values in a bin, 0 where all numbers count; ``cell`` (D,) what
+    log-probabilities refer to; ``tail`` (D,) the mean excess over the outermost finite edge; ``unordered`` (D,) marks
+    columns of categories.
+    """
+
+    edges: Tensor
+    grain: Tensor
+    cell: Tensor
+    tail: Tensor
+    unordered: Tensor
+
+    def at(self, columns: slice) -> Bins:
+        """The bins of some of the columns."""
+        return Bins(*(getattr(self, name)[columns] for name in self.__dataclass_fields__))
+
+    def find(self, value: Tensor) -> Tensor:
+        """The bin of each value (..., D)."""
+        inner = self.edges[:, 1:-1].contiguous()
+        rows = value.detach().reshape(-1, len(inner)).T.contiguous()
+        return torch.searchsorted(inner, rows, right=True).T.reshape(value.shape)
+
+    def take(self, table: Tensor, bins: Tensor) -> Tensor:
+        """The entries of a table (D, C) at bins (..., D)."""
+        return table.expand(*bins.shape, -1).gather(-1, bins.unsqueeze(-1)).squeeze(-1)
+
+    def log_share(self, value: Tensor, bins: Tensor) -> Tensor:
+        """Log-probability of the values within their bins: even, geometric or exponential beyond the last edge."""
+        low, high = self.take(self.edges[:, :-1], bins), self.take(self.edges[:, 1:], bins)
+        excess = torch.where(high.isinf(), value - low, high - value)
+        is_grid = (self.grain > 0).all(1)
+        rate = self.cell / self.tail
+        beyond = torch.where(
+            is_grid,
+            (-torch.expm1(-rate)).log() - (excess / self.cell).floor() * rate,
+            rate.log() - excess / self.tail,
+        )
+        within = -((high - low) / self.cell).log()
+        return torch.where(low.isinf() | high.isinf(), beyond, within)
+
+    def draw(self, bins: Tensor) -> Tensor:
+        """A value of each bin (..., D)."""
+        low, high = self.take(self.edges[:, :-1], bins), self.take(self.edges[:, 1:], bins)
+        grain, u = self.take(self.grain, bins), torch.rand_like(low)
+        excess = -self.tail * (-u).log1p()
+        from_low = torch.where(high.isinf(), excess, u * (high - low))
+        from_low = torch.where(low.isinf(), excess, from_low)
+        grains = (from_low / grain.clamp_min(torch.finfo(grain.dtype).tiny)).floor() + 0.5
+        from_low = torch.where(grain > 0, grains * grain, from_low)
+        return torch.where(low.isinf(), high - from_low, low + from_low)
+
+    @property
+    def centers(self) -> Tensor:
+        """The mean of each bin (D, C), 0 for those that a column does not have."""
+        low, high = self.edges[:, :-1], self.edges[:, 1:]
+        tail = self.tail.unsqueeze(1)
+        middle = torch.where(high.isinf(), low + tail, torch.where(low.isinf(), high - tail, (low + high) / 2))
+        return torch.where(middle.isfinite(), middle, 0)
+
+
+class Histogram(Density):
+    """A mass for each bin of each column, logits (..., D, C), spread evenly over the values of the bin.
+
+    A bin that reaches to infinity falls off exponentially. On a grid ``log_prob`` is the log-mass of a recorded value,
+    else a log-density.
+    """
+
+    def __init__(self, logits: Tensor, bins: Bins):
+        super().__init__(logits.shape[:-1])
+        self.log_mass, self.bins = logits.log_softmax(-1), bins
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean; of categories the likeliest one."""
+        mean = (self.log_mass.exp() * self.bins.centers).sum(-1)
+        return torch.where(self.bins.unordered, self.log_mass.argmax(-1).to(mean.dtype), mean)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-mass of the bin, and of the value within it."""
+        at = self.bins.find(value)
+        lead = torch.broadcast_shapes(at.shape, self.log_mass.shape[:-1])
+        log_mass = self.log_mass.expand(*lead, -1).gather(-1, at.expand(lead).unsqueeze(-1)).squeeze(-1)
+        return log_mass + self.bins.log_share(value, at)
+
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
+        """A bin, by Gumbel noise, then a value in it."""
+        with torch.no_grad():
+            log_mass = self.log_mass.expand(*sample_shape, *self.log_mass.shape)
+            gumbel = -torch.empty_like(log_mass).exponential_().log()
+            return self.bins.draw((log_mass + gumbel).argmax(-1))

@@ -1,0 +1,133 @@
+"""Synthetic rows of a table as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from vaekit.data import Table, blank
+from vaekit.evaluation.fidelity import Fidelity, assess_fidelity
+from vaekit.recipes import Run
+from vaekit.recipes.synthesis import synthesize, table_schema, train_synthesizer
+from vaekit.training import choose_device
+
+from .vae import make_reporter
+
+
+class VAESynthesizer(BaseEstimator):
+    """Learns what the rows of a table look like, and draws new ones.
+
+    ``X`` is a data frame (pandas, polars, pyarrow), an array (N, D) or the path of a CSV or Parquet file. Numbers,
+    counts, categories, dates, missing cells, values that are much more frequent than others, and the precision in
+    which numbers are recorded are found in ``fit`` and come back in every row. The model is a variational autoencoder whose decoder
+    draws column after column, each given the earlier ones (``vaekit info synthesis``). Real rows should be kept out of
+    ``fit`` for :meth:`report`. That a row resembles no training row closely can be checked there; it is no guarantee
+    of privacy.
+
+    Parameters
+    ----------
+    choices : mapping, default=None
+        Choices of the training that differ from the preset ``synthesis``, such as ``{"latent_dim": 8}``: the
+        parameters of :class:`vaekit.VAE`.
+    epochs : int, default=None
+        Passes over the training rows; None takes those of the preset.
+    seed : int, default=0
+        Seed of everything random.
+    device : str, default="auto"
+        Where everything is computed: auto, cpu, cuda, cuda:N or mps.
+    verbose : bool, default=None
+        Progress of training: True shows it, False does not, None shows it on terminals and in notebooks only.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of str
+        Their names; only where X was a data frame or a file.
+    run_ : Run
+        The trained model with all choices.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from vaekit import VAESynthesizer
+    >>> wine = load_wine(as_frame=True).frame
+    >>> rows = VAESynthesizer(epochs=3, verbose=False).fit(wine).sample(5, where={"target": 1})
+    >>> rows.shape, rows.target.tolist()
+    ((5, 14), [1, 1, 1, 1, 1])
+    """
+
+    def __init__(
+        self,
+        *,
+        choices: Mapping[str, Any] | None = None,
+        epochs: int | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        verbose: bool | None = None,
+    ):
+        self.choices = choices
+        self.epochs = epochs
+        self.seed = seed
+        self.device = device
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from the rows of X; y is ignored. Raises ValueError or TypeError with one sentence for bad input."""
+        given = {"seed": int(self.seed), "device": self.device, **(self.choices or {})}
+        if self.epochs is not None:
+            given["epochs"] = self.epochs
+        table = Table.read(X)
+        return self._adopt(train_synthesizer(table, given, reporter=make_reporter(self.verbose)), table)
+
+    @classmethod
+    def from_run(cls, path: str | Path, *, device: str = "auto") -> Self:
+        """A fitted synthesizer from a run folder, such as ``vaekit synthesize`` and :meth:`save` write; its choices
+        are the run's.
+
+        ``report`` then needs to be given the training rows.
+        """
+        run = Run.load(path)
+        fields = {name: value for name, value in run.request.to_json().items() if value is not None}
+        return cls(choices=fields, seed=run.request.seed, device=device)._adopt(run, None)
+
+    def sample(self, n: int = 1, where: Mapping[str, Any] | None = None, *, seed: int | None = None) -> Any:
+        """N new rows with the columns, types and library of the training rows; with ``where`` those that have the
+        given values in some columns, such as ``{"income": ">50K"}`` (None for a missing cell).
+
+        The same ``seed`` (default: the parameter) gives the same rows.
+        """
+        check_is_fitted(self, "run_")
+        self.run_.model.to(choose_device(self.device))
+        return synthesize(self.run_, n, where, seed=int(self.seed if seed is None else seed))
+
+    def report(self, real: Any, train: Any = None, *, n: int | None = None, target: str | None = None) -> Fidelity:
+        """How close ``n`` synthetic rows (default: as many as were trained on) are to real rows that were not in
+        ``fit``, each number beside that of the training rows; ``target`` is a column to predict.
+        """
+        check_is_fitted(self, "run_")
+        train = self.rows_ if train is None else Table.read(train)
+        if train is None:
+            raise ValueError("a synthesizer that was loaded does not hold its training rows; pass them as train")
+        schema = blank(table_schema(self.run_), np.empty((0, self.run_.schema.shape[0])))[0]
+        rows = self.sample(len(train) if n is None else n, seed=int(self.seed) + 1)
+        return assess_fidelity(schema, rows, real, train, target=target, seed=int(self.seed))
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a run folder, which :meth:`from_run` and the command line read; its path is returned."""
+        check_is_fitted(self, "run_")
+        return self.run_.save(path, overwrite=overwrite)
+
+    def _adopt(self, run: Run, rows: Table | None) -> Self:
+        schema = table_schema(run)
+        self.run_, self.rows_ = run, rows
+        names = schema.order or schema.columns
+        self.n_features_in_ = len(names)
+        if schema.native != "numpy":
+            self.feature_names_in_ = np.array(names, dtype=object)
+        return self

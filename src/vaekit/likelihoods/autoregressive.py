@@ -1,0 +1,191 @@
+"""A likelihood of the rows of a table in which every column sees the columns before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Size, Tensor, nn
+from torch.distributions import Distribution
+from torch.types import _size
+
+from vaekit.core import Family, Shapes
+from vaekit.distributions import Histogram as HistogramColumns
+from vaekit.distributions.density import NONE, Density
+
+from .histogram import Histogram
+
+
+class Autoregressive(Family):
+    """p(x|z) = Π_j p(x_j | earlier columns, z), each a histogram (see :class:`Histogram`); the columns of fewest bins
+    come first.
+
+    In place of parameters the decoder gives ``features``. Each column has a network of its own with ``depth`` hidden
+    layers of ``width`` units (left out: 128, less for many columns), which sees the features and an embedding of
+    ``embedding`` numbers of each earlier column (Bengio and Bengio, 2000; NADE, Larochelle and Murray, 2011). ``log_prob``
+    takes one pass, a draw one step for each column. Hidden cells are shown as hidden: what the observed cells get is
+    then the log-probability of a normalized distribution, but not their exact marginal under the one for whole rows.
+    """
+
+    visible: Tensor
+    offsets: Tensor
+    hidden: Tensor
+
+    def __init__(
+        self,
+        bins: int = 256,
+        features: int = 64,
+        width: int | None = None,
+        depth: int = 2,
+        embedding: int = 16,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        if min(features, width or 1, depth, embedding) < 1 or not 0 <= dropout < 1:
+            raise ValueError(
+                f"features, width, depth and embedding must be at least 1 and dropout in [0, 1), "
+                f"got {features}, {width}, {depth}, {embedding} and {dropout}"
+            )
+        self.bins, self.features, self.width = bins, features, width
+        self.depth, self.embedding, self.dropout = depth, embedding, dropout
+
+    def bind(self, shapes: Shapes) -> Self:
+        """Phi is (features,). Raises ValueError where x is no row of a table."""
+        if shapes.columns is None:
+            raise ValueError("the autoregressive likelihood is for the columns of a table: use likelihood 'gaussian'")
+        self.columns = Histogram(self.bins).bind(shapes)
+        self.event, self.phi = shapes.x, Size([self.features])
+        sizes = torch.tensor([column.categories or self.bins for column in shapes.columns])
+        order = sizes.argsort(stable=True)
+        self.order = order.tolist()
+        rank, starts = order.argsort(), (sizes + 1).cumsum(0) - sizes - 1
+        self.register_buffer("visible", (rank[:, None] < rank).float(), persistent=False)
+        self.register_buffer("offsets", starts, persistent=False)
+        self.register_buffer("hidden", starts + sizes, persistent=False)
+        self.tokens = nn.Embedding(int((sizes + 1).sum()), self.embedding)
+        self.slopes = nn.Parameter(torch.randn(len(sizes), self.embedding))
+        width = self.width or min(128, max(16, 2048 // len(sizes)))
+        sizes = (len(sizes), self.embedding, self.features, width, self.columns.most)
+        self.networks = _ColumnNetworks(*sizes, depth=self.depth, dropout=self.dropout)
+        return self
+
+    def embedded(self, event: Size) -> Size:
+        """(D · embedding,)."""
+        return Size([event.numel() * self.embedding])
+
+    def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The embeddings of all columns, in a row."""
+        return self.tokenize(x, mask).flatten(-2)
+
+    def prepare(self, x: Tensor, mask: Tensor | None = None) -> None:
+        """Choose the bins."""
+        self.columns.prepare(x, mask)
+
+    def forward(self, phi: Tensor) -> Distribution:
+        """Phi (..., features)."""
+        return _InOrder(self, phi)
+
+    def tokenize(self, x: Tensor, mask: Tensor | None = None, columns: slice = slice(None)) -> Tensor:
+        """Values (..., D) ↦ embeddings (..., D, E): one for the bin, or for being hidden, and one along the ranks."""
+        layout, frequencies = self.columns.layout.at(columns), self.columns.log_frequencies[columns].exp()
+        seen = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
+        bins = layout.find(torch.where(seen, x, 0))
+        rank = layout.take(frequencies.cumsum(1) - frequencies / 2, bins) - 0.5
+        along = torch.where(layout.unordered | ~seen, 0, rank)
+        tokens = self.tokens(torch.where(seen, bins + self.offsets[columns], self.hidden[columns]))
+        return tokens + along.unsqueeze(-1) * self.slopes[columns]
+
+    def given(self, features: Tensor, x: Tensor, mask: Tensor | None) -> HistogramColumns:
+        """All columns, each given the earlier ones in x."""
+        logits = self.networks(features, self.tokenize(x, mask), self.visible)
+        return HistogramColumns(logits + self.columns.log_frequencies, self.columns.layout)
+
+
+class _ColumnNetworks(nn.Module):
+    """A perceptron for each of D columns, all in one product a layer."""
+
+    def __init__(
+        self, columns: int, embedding: int, features: int, width: int, out: int, *, depth: int, dropout: float
+    ):
+        super().__init__()
+        self.features, self.dropout = nn.Linear(features, columns * width), dropout
+        self.earlier = nn.Parameter(torch.randn(columns, embedding, columns, width) / (columns * embedding) ** 0.5)
+        self.hidden = nn.ParameterList(
+            torch.randn(columns, width, width) * (2 / width) ** 0.5 for _ in range(depth - 1)
+        )
+        self.biases = nn.ParameterList(torch.zeros(columns, 1, width) for _ in range(depth - 1))
+        self.out = nn.Parameter(0.01 * torch.randn(columns, width, out))
+        self.bias = nn.Parameter(torch.zeros(columns, 1, out))
+
+    def forward(self, features: Tensor, tokens: Tensor, visible: Tensor) -> Tensor:
+        """Features (..., F), tokens (..., D, E) and who sees whom (D, D) ↦ logits (..., D, C)."""
+        weight = (self.earlier * visible[:, None, :, None]).flatten(2).flatten(0, 1)
+        before = self.features(features) + tokens.flatten(-2) @ weight
+        lead = before.shape[:-1]
+        h = before.view(-1, len(visible), self.earlier.shape[-1]).transpose(0, 1)
+        return self.upper(h, slice(None)).transpose(0, 1).unflatten(0, lead).float()
+
+    def upper(self, h: Tensor, columns: slice) -> Tensor:
+        """First layers before their activation (D, N, W) ↦ logits (D, N, C)."""
+        for weight, bias in zip(self.hidden, self.biases, strict=True):
+            h = torch.baddbmm(bias[columns], self._thin(h.relu()), weight[columns])
+        return torch.baddbmm(self.bias[columns], self._thin(h.relu()), self.out[columns])
+
+    def _thin(self, h: Tensor) -> Tensor:
+        return F.dropout(h, self.dropout, self.training) if self.dropout else h
+
+
+class _InOrder(Density):
+    """Elementwise over the columns, each given the earlier ones."""
+
+    takes_mask = True
+
+    def __init__(self, family: Autoregressive, features: Tensor):
+        super().__init__(Size([*features.shape[:-1], *family.event]))
+        self.family, self.features = family, features
+
+    def log_prob(self, value: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Log-probability of each column given the observed ones of the earlier, all at once."""
+        return self.family.given(self.features, value, mask).log_prob(value)
+
+    def sample(self, sample_shape: _size = NONE) -> Tensor:
+        """A draw, column by column."""
+        return self._in_order(sample_shape, lambda p: p.sample())[0]
+
+    @property
+    def mean(self) -> Tensor:
+        """Approximate: the mean of each column with the earlier ones at their means, of categories the likeliest."""
+        return self._in_order(NONE, lambda p: p.mean)[0]
+
+    def complete(self, value: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw the hidden cells of value (..., D) in order, each given all earlier cells, and Σ over the observed cells
+        of log p(cell | earlier cells, z): the log-weight with which such draws are ones of p(hidden | observed, z).
+        """
+        return self._in_order(NONE, lambda p: p.sample(), value, mask)
+
+    @torch.no_grad()
+    def _in_order(
+        self, sample_shape: _size, choose: Callable[[Distribution], Tensor],
+        value: Tensor | None = None, mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        family, shape = self.family, Size([*sample_shape, *self.batch_shape])
+        count, networks, layout = shape[-1], family.networks, family.columns.layout
+        h = networks.features(self.features.expand(*shape[:-1], -1).flatten(0, -2)).unflatten(-1, (count, -1))
+        x, log_weight = h.new_zeros(len(h), count), h.new_zeros(len(h))
+        for j in family.order:
+            at = slice(j, j + 1)
+            logits = networks.upper(h[:, at].transpose(0, 1), at)[0].unsqueeze(1) + family.columns.log_frequencies[at]
+            p = HistogramColumns(logits, layout.at(at))
+            x[:, at] = choose(p)
+            if value is not None and mask is not None:
+                fixed, known = (
+                    mask.expand(shape).reshape(-1, count)[:, at],
+                    value.expand(shape).reshape(-1, count)[:, at],
+                )
+                x[:, at] = torch.where(fixed, known, x[:, at])
+                log_weight += torch.where(fixed, p.log_prob(x[:, at]), 0).squeeze(1)
+            weight = networks.earlier[j] * family.visible[j, :, None]
+            h = h + (family.tokenize(x[:, at], None, at).squeeze(1) @ weight.flatten(1)).unflatten(-1, (count, -1))
+        return x.view(shape), log_weight.view(shape[:-1])

@@ -1,0 +1,66 @@
+"""Synthetic rows of a table: a training that also learns which cells are missing, and draws in the table's own types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vaekit import tasks
+from vaekit.data import Dataset, Table, TableSchema, blank, fixed_cells, mark_missing
+from vaekit.training import Reporter
+
+from .presets import preset
+from .request import TrainRequest, merged
+from .run import Run, train
+
+Where = Mapping[str, Any]
+
+
+def train_synthesizer(
+    rows: Any,
+    choices: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train a model of the rows of a table, a data frame, array or file, which is to draw rows like them.
+
+    ``choices`` are fields of :class:`TrainRequest` that differ from those of the preset ``synthesis``. Whether a cell
+    is missing becomes a column that the model learns (see :func:`vaekit.data.mark_missing`).
+    """
+    options = preset("synthesis")
+    for name, value in (choices or {}).items():
+        options[name] = merged(name, options.get(name), value)
+    data = {"data": str(rows)} if isinstance(rows, (str, Path)) else {}
+    table = mark_missing(Table.read(rows))
+    return train(
+        TrainRequest.parse({**options, **data}),
+        out,
+        dataset=Dataset("table", table),
+        overwrite=overwrite,
+        reporter=reporter,
+    )
+
+
+def synthesize(run: Run, n: int, where: Where | None = None, *, seed: int = 0) -> Any:
+    """N new rows as the run's table came in, with its types, orders and missing cells; with ``where`` those with the
+    given values of some columns.
+
+    Raises ValueError for a run that is not on a table, and for columns and values that its data do not have.
+    """
+    schema = table_schema(run)
+    fixed = None if not where else torch.from_numpy(fixed_cells(schema, where))
+    x = tasks.synthesize(run.model, n, fixed, run.context(1), seed=seed)
+    schema, cells = blank(schema, x.numpy())
+    return schema.restore(cells)
+
+
+def table_schema(run: Run) -> TableSchema:
+    """The run's schema. Raises ValueError unless it is of a table."""
+    if not isinstance(run.schema, TableSchema):
+        raise ValueError(f"synthetic rows are of tables, but this run was trained on {run.schema.words}; use sample")
+    return run.schema
