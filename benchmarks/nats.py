@@ -53,7 +53,7 @@ RECIPES = {
         tuple(preset("nats-phases") | stage for stage in ({"epochs": 30}, SHARPER | {"epochs": 8})),
     ),
     "fashion-gated": Recipe(
-        "fashion-mnist", _gated({"prior": "flow", "epochs": 25}, FARTHER | {"prior": "flow", "epochs": 40})
+        "fashion-mnist", _gated({"prior": "flow", "epochs": 25}, FARTHER | {"prior": "flow", "epochs": 28})
     ),
     "vae": Recipe("mnist", _gated({"epochs": 300}), 84.45, source="Tomczak and Welling 2018"),
     "vamp": Recipe(
