@@ -408,7 +408,12 @@ class Objective(Part):
 
 
 def masked_log_prob(px: Distribution, x: Tensor, mask: Tensor | None) -> Tensor:
-    """Log p(x|z) summed over observed elements, (K, B).
+    """Log p(x|z) summed over observed elements, (K, B); see :func:`masked_log_prob_each`."""
+    return masked_log_prob_each(px, x, mask).flatten(2).sum(-1)
+
+
+def masked_log_prob_each(px: Distribution, x: Tensor, mask: Tensor | None) -> Tensor:
+    """Log p(x|z) of each element, 0 where it is hidden, (K, B, *event).
 
     Hidden elements are replaced before (their value, even NaN, changes neither bound nor gradient) and zeroed after.
     Distributions whose elements depend on others (``takes_mask``) are told which are hidden. Raises ValueError where x
@@ -426,7 +431,7 @@ def masked_log_prob(px: Distribution, x: Tensor, mask: Tensor | None) -> Tensor:
         each = torch.where(mask, each, 0)
     if px.event_shape or each.shape != px.batch_shape:
         raise ValueError(f"log p(x|z) must be elementwise of shape {tuple(px.batch_shape)}; got {tuple(each.shape)}")
-    return each.flatten(2).sum(-1)
+    return each
 
 
 def terms(model: LatentModel, batch: Batch, samples: int = 1, noise: Noise | None = None) -> tuple[Trace, Tensor]:

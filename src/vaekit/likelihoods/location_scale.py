@@ -24,18 +24,21 @@ class LocationScale(Continuous, Linear, ABC):
 
     ``"shared"``: one parameter; ``"elementwise"``: one for each element; ``"output"``: from the network, exp(φ₂) times
     the start; ``"fixed"``: not learned. ``sigma``, in model units, is where σ starts, by default 1/e, or stays if it is
-    fixed, by default 1. σ is kept above 1e-4.
+    fixed, by default 1. σ is kept above 1e-4. With a ``floor`` σ² = floor² + what is learned: differences below it count
+    for little, however small a column's noise is.
     """
 
     scales: ClassVar[Mapping[str, Scale]] = SCALES
     widest: ClassVar[float] = 1e4
 
-    def __init__(self, noise: str = "elementwise", sigma: float | None = None):
+    def __init__(self, noise: str = "elementwise", sigma: float | None = None, floor: float = 0.0):
         super().__init__()
         self.scale = choose(f"noise of the {self.title} likelihood", noise, self.scales)
         if sigma is not None and not 0 < sigma < math.inf:
             raise ValueError(f"sigma must be a number above 0, got {sigma:g}")
-        self.noise, self.sigma = noise, sigma
+        if not 0 <= floor < math.inf:
+            raise ValueError(f"floor must be a number of at least 0, got {floor:g}")
+        self.noise, self.sigma, self.floor = noise, sigma, floor
         self.outputs = 1 + self.scale.outputs
 
     def bind(self, shapes: Shapes) -> Self:
@@ -52,6 +55,7 @@ class LocationScale(Continuous, Linear, ABC):
     @torch.no_grad()
     def begin(self, weight: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Locations W z + μ, and σ² = ε's variance, in the mean if there is one σ; a fixed one stays."""
+        variance = (variance - self.floor**2).maximum(1e-4 * variance)
         log_sigma = 0.5 * variance.log().view(self.event)
         if self.outputs == 2:
             bias = torch.cat([mean, (log_sigma - self.log_sigma).flatten()])
@@ -69,4 +73,6 @@ class LocationScale(Continuous, Linear, ABC):
         loc, *shift = self.parameters_of(phi)
         log_sigma = self.log_sigma + shift[0] if shift else self.log_sigma
         sigma = log_sigma.clamp(math.log(1e-4), math.log(self.widest)).exp()
+        if self.floor:
+            sigma = (sigma.square() + self.floor**2).sqrt()
         return Dequantized(self.density(loc, sigma.expand_as(loc)), self.cell)
