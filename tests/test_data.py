@@ -212,9 +212,9 @@ def test_unknown_sources(source, error, message):
 
 
 def test_unknown_file_types_are_refused(tmp_path):
-    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match=r"expected \.npy, \.npz"):
-        data.load(tmp_path / "a.csv")
+    (tmp_path / "a.sav").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"expected \.csv, \.tsv, \.parquet, \.npy, \.npz"):
+        data.load(tmp_path / "a.sav")
 
 
 def save_images(folder, arrays, suffix=".png"):

@@ -293,7 +293,7 @@ class _Stop(Reporter):
 
 def test_an_interrupted_fit_keeps_the_best_weights(table: np.ndarray, tmp_path: Any, monkeypatch: Any) -> None:
     stop = _Stop(after=3)
-    monkeypatch.setattr("vaekit.estimators.vae._reporter", lambda verbose: stop)
+    monkeypatch.setattr("vaekit.estimators.vae.make_reporter", lambda verbose: stop)
     vae = tiny(epochs=50)
     with pytest.raises(Interrupted):
         vae.fit(table)
@@ -304,7 +304,7 @@ def test_an_interrupted_fit_keeps_the_best_weights(table: np.ndarray, tmp_path: 
 
 
 def test_a_fit_interrupted_at_once_leaves_nothing(table: np.ndarray, monkeypatch: Any) -> None:
-    monkeypatch.setattr("vaekit.estimators.vae._reporter", lambda verbose: _Stop(after=0))
+    monkeypatch.setattr("vaekit.estimators.vae.make_reporter", lambda verbose: _Stop(after=0))
     vae = tiny()
     with pytest.raises(KeyboardInterrupt):
         vae.fit(table)
@@ -336,7 +336,7 @@ def test_a_notebook_shows_one_output_redrawn_in_place(table: np.ndarray, monkeyp
         return Output()
 
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr("vaekit.estimators.vae._reporter", lambda verbose: NotebookReporter(shown=2))
+    monkeypatch.setattr("vaekit.estimators.vae.make_reporter", lambda verbose: NotebookReporter(shown=2))
     tiny(epochs=3).fit(table)
     (contents,) = shown
     assert '<progress value="0" max="12"></progress> epoch 1/3' in contents[0]["text/html"]
@@ -382,7 +382,7 @@ def test_transform_gives_data_frames_on_request(table: np.ndarray, fitted: VAE) 
 
 def test_tensors_lists_and_polars_frames_are_as_good_as_arrays(table: np.ndarray, fitted: VAE) -> None:
     expected = fitted.transform(table)
-    for x in (torch.from_numpy(table).requires_grad_(), table.tolist(), pl.DataFrame(table), table.astype(object)):
+    for x in (torch.from_numpy(table).requires_grad_(), table.tolist(), table.astype(object)):
         np.testing.assert_array_equal(tiny().fit(x).transform(x), expected)
 
 

@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,9 +160,9 @@ def is_number(text: str) -> bool:
 def _typed(text: pa.ChunkedArray, keep: bool) -> tuple[Any, str]:
     """A column with its type, and a remark."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    trimmed: Any = pc.utf8_trim_whitespace(text)
+    pc: Any = import_module("pyarrow.compute")
+    trimmed = pc.utf8_trim_whitespace(text)
     missing = pc.is_in(pc.utf8_lower(trimmed), pa.array(MISSING))
     null = pa.scalar(None, pa.string())
     kept, trimmed = pc.if_else(missing, null, text), pc.if_else(missing, null, trimmed)
@@ -183,8 +184,8 @@ def _typed(text: pa.ChunkedArray, keep: bool) -> tuple[Any, str]:
 def _with_separators(kept: Any, trimmed: Any) -> tuple[Any, str]:
     """Numbers written with thousands separators or decimal commas, where every value of the column is one."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
+    pc: Any = import_module("pyarrow.compute")
     values = pc.unique(trimmed).drop_null().to_pylist()
     if not any("," in value for value in values[:1000]):
         return kept, ""
@@ -195,4 +196,6 @@ def _with_separators(kept: Any, trimmed: Any) -> tuple[Any, str]:
         return kept, ""
     plain = pc.replace_substring(trimmed, "," if grouped else ".", "")
     plain = plain if grouped else pc.replace_substring(plain, ",", ".")
-    return pc.cast(plain, pa.float64()), f"has {'thousands separators' if grouped else 'decimal commas'}; read as numbers"
+    return pc.cast(
+        plain, pa.float64()
+    ), f"has {'thousands separators' if grouped else 'decimal commas'}; read as numbers"

@@ -59,6 +59,25 @@ class Table:
             return cls._from_array(raw, names)
         raise TypeError(f"expected a data frame, a 2-D array or the path of a table, but got {type(raw).__name__}")
 
+    @staticmethod
+    def suits(raw: Any) -> bool:
+        """Whether this is a table rather than an array of numbers: a data frame, a file, or two dimensions with missing
+        cells or texts.
+        """
+        if isinstance(raw, (Table, str, Path)) or _is_frame(raw):
+            return True
+        if hasattr(raw, "detach") or not (isinstance(raw, (np.ndarray, list, tuple)) or hasattr(raw, "__array__")):
+            return bool(hasattr(raw, "isnan") and raw.dim() == 2 and raw.isnan().any())
+        try:
+            array = _as_matrix(raw)
+        except ValueError:  # rows of unequal length
+            return False
+        if array.ndim != 2 or array.dtype.kind not in "fOUS":
+            return False
+        if array.dtype.kind == "f":
+            return bool(np.isnan(array).any())
+        return any(isinstance(cell, str) or cell is None or cell != cell for cell in array.flat)
+
     @classmethod
     def stream(cls, path: str | Path, rows: int = 50_000, texts: Sequence[str] = ()) -> Iterator[Table]:
         """The rows of a CSV or Parquet file, at most ``rows`` at a time, in constant memory.
@@ -130,7 +149,7 @@ class Table:
         dtype = object if mixed else np.result_type(*self.dtypes.values(), *self.columns.values())
         array = np.empty((len(self), len(self.columns)), dtype)
         for position, values in enumerate(self.columns.values()):
-            array[:, position] = np.where(values != values, None, values) if mixed else values
+            array[:, position] = natives.blanked(values) if mixed else values
         return array
 
 
@@ -139,6 +158,11 @@ def _as_matrix(raw: Any) -> np.ndarray:
     if isinstance(raw, (list, tuple)) and any(isinstance(cell, str) or cell is None for row in raw for cell in row):
         return np.array(raw, object)
     return np.asarray(raw)
+
+
+def _is_frame(raw: Any) -> bool:
+    """Whether it is one of pandas', polars' or pyarrow's, without importing anything."""
+    return type(raw).__module__.split(".")[0] in ("pandas", "polars", "pyarrow") and hasattr(raw, "columns")
 
 
 def _as_frame(raw: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,9 @@ def _check_texts(raw: np.ndarray) -> bool:
     if not others:
         return True
     if len(others) < len(spelled) / 2 and not any(map(_is_coded, others)):
-        raise LeaveOut(f"mixed: most cells are numbers, but others are not, such as {others[0]!r}; correct or empty them")
+        raise LeaveOut(
+            f"mixed: most cells are numbers, but others are not, such as {others[0]!r}; correct or empty them"
+        )
     if sum(map(_is_date, spelled)) == len(spelled):
         raise LeaveOut("texts of dates; convert them to dates")
     if np.mean([len(value) for value in spelled]) > LONG:
@@ -93,16 +96,17 @@ def _categories(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, Any
         raise LeaveOut("empty: no cell holds a value")
     flags = set(values) <= {False, True} and len(values) == 2
     kind: ColumnKind = choice.get("kind") or ("ordinal" if ordered else "boolean" if flags else "categorical")
-    column = Column(name, kind, dtype, step=1.0, low=0.0, high=len(values) - 1.0, values=(False, True) if flags else values)
+    values = (False, True) if flags else values
+    column = Column(name, kind, dtype, step=1.0, low=0.0, high=len(values) - 1.0, values=values)
     if column.is_category:
         return column
     positions = column.encode(raw)
-    return Column(**{**vars(column), "offset": float(np.nanmean(positions)), "scale": float(np.nanstd(positions)) or 1.0})
+    return replace(column, offset=float(np.nanmean(positions)), scale=float(np.nanstd(positions)) or 1.0)
 
 
 def _numbers(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, Any]) -> Column:
     numbers = as_numbers(raw if choice.get("kind") != "datetime" or raw.dtype != object else raw.astype("M8[us]"), name)
-    n = np.count_nonzero(~np.isnan(numbers))
+    n = int(np.count_nonzero(~np.isnan(numbers)))
     distinct, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
     if not n:
         raise LeaveOut("empty: no cell holds a value")

@@ -47,15 +47,22 @@ def from_objects(values: np.ndarray) -> np.ndarray:
     present = values[~missing]
     types = set(map(type, present))
     if types and types <= {bool, np.bool_}:
-        return present.astype(bool) if not missing.any() else np.where(missing, None, values)
+        return present.astype(bool) if not missing.any() else _blanked(values, missing)
     if types and all(issubclass(kind, NUMBERS) and kind is not bool for kind in types):
         whole = not missing.any() and all(issubclass(kind, (int, np.integer)) for kind in types)
         return np.where(missing, np.nan, values).astype(np.int64 if whole else np.float64)
     if types and all(issubclass(kind, (datetime.date, np.datetime64)) for kind in types):
         unit = "D" if types == {datetime.date} else "us"
         if all(getattr(value, "tzinfo", None) is None for value in present):
-            return np.where(missing, None, values).astype(f"datetime64[{unit}]")
-    return np.where(missing, None, values)
+            return _blanked(values, missing).astype(f"datetime64[{unit}]")
+    return _blanked(values, missing)
+
+
+def _blanked(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Objects, None where missing."""
+    cells = values.astype(object)
+    cells[missing] = None
+    return cells
 
 
 def _is_missing(value: Any) -> bool:
@@ -113,7 +120,7 @@ def _to_pandas(values: np.ndarray, dtype: str) -> Any:
         return pd.Series(values.tolist(), dtype=object)
     if values.dtype.kind not in "Of" or not _missing(values).any():
         return pd.Series(values).astype(dtype)
-    if dtype.startswith(("int", "uint")) and "[" not in dtype or dtype == "bool":
+    if (dtype.startswith(("int", "uint")) and "[" not in dtype) or dtype == "bool":
         return pd.Series(values)  # the type has no room for missing cells
     return pd.Series(_cells(values), dtype=dtype) if dtype != "float64" else pd.Series(values)
 
@@ -125,7 +132,7 @@ def _to_polars(name: str, values: np.ndarray, dtype: str) -> Any:
     options = {key: ast.literal_eval(value) for key, value in re.findall(r"(\w+)=('[^']*'|None|\d+)", inside)}
     if kind == "Enum":
         options = {"categories": list(declared_categories(dtype)[0])}
-    zone = options.pop("time_zone", None)
+    zone: Any = options.pop("time_zone", None)
     made = getattr(pl, kind)(**options) if options else getattr(pl, kind)
     given = values if values.dtype.kind in "Mmiu" else _cells(values)
     series = pl.Series(name, given, strict=False).cast(made) if kind != "Object" else pl.Series(name, _cells(values))
@@ -158,6 +165,10 @@ def _missing(values: np.ndarray) -> np.ndarray:
     return np.array([value is None for value in values]) if values.dtype == object else values != values
 
 
+def blanked(values: np.ndarray) -> np.ndarray:
+    """Python objects (N,), None where missing."""
+    return _blanked(values, _missing(values))
+
+
 def _cells(values: np.ndarray) -> Sequence[Any]:
-    """Python values, None where missing."""
-    return np.where(_missing(values), None, values).tolist()
+    return blanked(values).tolist()

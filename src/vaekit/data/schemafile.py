@@ -57,8 +57,8 @@ def check_choices(content: Any, names: Iterable[str] | None = None) -> Choices:
             if key not in KEYS:
                 raise ValueError(f"column {name!r} has an unknown {key!r}{_near(key, KEYS)}; valid: {', '.join(KEYS)}")
         if choice.get("kind", KINDS[0]) not in KINDS:
-            kind = str(choice["kind"])
-            raise ValueError(f"column {name!r} is of unknown kind {kind!r}{_near(kind, KINDS)}; valid: {', '.join(KINDS)}")
+            near = _near(str(choice["kind"]), KINDS)
+            raise ValueError(f"column {name!r} is of unknown kind {choice['kind']!r}{near}; valid: {', '.join(KINDS)}")
     return {str(name): {key: _plain(value) for key, value in choice.items()} for name, choice in content.items()}
 
 

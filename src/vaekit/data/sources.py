@@ -18,7 +18,7 @@ from vaekit.data.published import PUBLISHED, lookup
 from vaekit.data.scaling import channel_axis, item_layout
 
 Resize = int | Size | None
-FORMATS = ".csv, .parquet, .npy, .npz, an IDX file (with or without .gz) or a folder of images"
+FORMATS = ".csv, .tsv, .parquet, .npy, .npz, an IDX file (with or without .gz) or a folder of images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,8 @@ class Dataset:
     """Items with what is known of them.
 
     ``x`` (N, ...) in its own dtype: images (N, H, W), (N, H, W, C) or (N, C, H, W), or vectors (N, D); or a
-    :class:`Table` of N rows; ``y`` (N,)
-    int64 labels or None; ``x_test``, ``y_test`` a published test set, never used for decisions, or None;
-    ``classes`` the class names in the order of the labels, () if unknown; ``columns`` the names of a data frame's
+    :class:`Table` of N rows; ``y`` (N,) int64 labels or None; ``x_test``, ``y_test`` a published test set, never used
+    for decisions, or None; ``classes`` the class names in the order of the labels, () if unknown; ``columns`` the names of a data frame's
     columns, else (); ``source`` where the data came from. ``factors`` (N, F) int64 are the values from which items were
     made and ``factor_names`` their names, where these are known, else None and ().
     """
@@ -54,11 +53,11 @@ def load(source: str | Path, *, resize: Resize = None) -> tuple[Any, np.ndarray 
 def load_dataset(source: str | Path, *, resize: Resize = None) -> Dataset:
     """Load a data set by name (see `catalogue`) or from a path.
 
-    A path is a table, .csv or .parquet; a .npy file; a .npz file (items named x, X, x_train, data, images or arr_0; labels y, y_train, labels or
-    target; a test set x_test and y_test); an IDX file, gzipped or not, with the labels that MNIST's naming puts
-    beside it; a folder of MNIST's four IDX files; or a folder of images, with one subfolder for each class if there
-    are classes. A name goes before a path: write ``./digits`` for a folder of that name. ``resize``, one number or
-    (height, width), scales every image, whatever its proportions.
+    A path is a table, .csv, .tsv or .parquet; a .npy file; a .npz file (items named x, X, x_train, data, images or
+    arr_0; labels y, y_train, labels or target; a test set x_test and y_test); an IDX file, gzipped or not, with the
+    labels that MNIST's naming puts beside it; a folder of MNIST's four IDX files; or a folder of images, with one
+    subfolder for each class if there are classes. A name goes before a path: write ``./digits`` for a folder of that
+    name. ``resize``, one number or (height, width), scales every image, whatever its proportions.
 
     Raises ``ValueError`` for an unknown name and for content that is not valid, ``OSError`` (``FileNotFoundError``)
     for what cannot be found, read or downloaded.

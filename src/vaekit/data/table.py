@@ -15,6 +15,7 @@ from vaekit.data.columns import Column, Unknown
 from vaekit.data.context import Context
 from vaekit.data.frames import Table
 from vaekit.data.inference import LeaveOut, infer_column
+from vaekit.data.missing import mark_missing, unmarked
 from vaekit.data.schema import Schema
 from vaekit.data.schemafile import check_choices
 
@@ -102,16 +103,24 @@ class TableSchema:
         numbers = len(self.table) - categories
         return f"rows of {len(self.table)} columns, {numbers} of numbers, {categories} of categories{left}"
 
+    def remarks(self, table: Table | None = None, most: int = 10) -> list[str]:
+        """A sentence for each of the first columns that are left out, and on what was not obvious in reading them."""
+        said = [f"column {name!r} is left out: {reason}" for name, reason in self.left_out]
+        more = [f"and {len(said) - most} more columns are left out"] if len(said) > most else []
+        return [*(table.remarks if table else ()), *said[:most], *more]
+
     def read(self, raw: Any) -> Table:
         """The columns that the model sees, in its order, found by name; those of an array by position.
 
         Others are ignored: columns that the training data did not have, and constants that have other values now, with
         a warning. Raises ValueError for missing columns.
         """
-        table = Table.read(raw)
-        if table.columns.keys() != set(self.order) and len(table.columns) == len(self.order):
-            if table.native == "numpy" or self.native == "numpy":
-                table = table.renamed(self.order)
+        table, given = Table.read(raw), unmarked(self.order)
+        by_position = "numpy" in (table.native, self.native) and len(table.columns) == len(given)
+        if by_position and table.columns.keys() != set(given):
+            table = table.renamed(given)
+        if len(given) < len(self.order):
+            table = mark_missing(table, self.order)
         missing = [name for name in self.columns if name not in table.columns]
         if missing:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -158,8 +167,9 @@ class TableSchema:
         dtypes = {column.name: column.dtype for column in (*self.table, *self.constants)}
         order = self.order or self.columns
         if self.native == "numpy":
-            found |= {name: np.full(len(x), np.nan) for name in order if name not in found}
-            dtypes |= {name: self.table[0].dtype for name in order if name not in dtypes}
+            lost = [name for name, _ in self.left_out if name not in found]
+            found |= {name: np.full(len(x), np.nan) for name in lost}
+            dtypes |= dict.fromkeys(lost, self.table[0].dtype)
         return Table({name: found[name] for name in order if name in found}, dtypes, self.native).write()
 
     def to_json(self) -> dict[str, Any]:
@@ -186,8 +196,8 @@ def _warn_of_ignored(schema: TableSchema, table: Table) -> None:
     for column in schema.constants:
         values = table.columns.get(column.name)
         if values is not None and _differs(column, values):
-            only = column.constant(1)[0]
-            warnings.warn(f"column {column.name!r} was always {only} and is ignored, but has other values now", stacklevel=4)
+            text = f"column {column.name!r} was always {column.constant(1)[0]} and is ignored, but has other values now"
+            warnings.warn(text, stacklevel=4)
 
 
 def _differs(column: Column, values: np.ndarray) -> bool:

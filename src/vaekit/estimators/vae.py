@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from vaekit import evaluation, tasks
 from vaekit.core import Family, LatentModel, Objective, Prior
-from vaekit.data import Dataset
+from vaekit.data import Dataset, Table, TableSchema
 from vaekit.data.arrays import as_array
 from vaekit.networks import Network
 from vaekit.recipes import Run, TrainRequest, preset, refit, train
@@ -32,9 +33,13 @@ CHOICES = tuple(name for name in TrainRequest.model_fields if name not in OF_THE
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Variational autoencoder: learns, from unlabelled data alone, what the data look like.
 
-    ``X`` is an array, list, tensor or data frame of numbers: vectors (N, D), or images (N, H, W), (N, H, W, C) or
-    (N, C, H, W). Their scaling is found in ``fit``, kept as ``schema_`` and undone in every result, so that X may stay
-    as it is. Results are NumPy arrays, unless ``set_output`` asks for data frames from ``transform``. Parameters that
+    ``X`` is an array, list or tensor of numbers: vectors (N, D), or images (N, H, W), (N, H, W, C) or (N, C, H, W). Or
+    it is a table: a data frame (pandas, polars, pyarrow), the path of a CSV or Parquet file, or an array (N, D) with
+    missing cells (NaN) or texts. What its columns are is found in ``fit``; they may be numbers, categories or dates,
+    and have missing cells. Scaling and columns are kept as ``schema_`` and undone in every result, so that X may stay
+    as it is: rows come back as they were given, with the columns' types and precision. Columns of a table are found by
+    name; those that cannot be used are left out with a warning. Results of ``transform`` are NumPy arrays, unless
+    ``set_output`` asks for data frames. Parameters that
     are None are chosen from the data; ``run_.request`` says how. The global random state is neither used nor changed:
     on the same machine, the same parameters and data give the same result.
 
@@ -44,6 +49,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Share of the examples kept for choosing the best weights; 0 keeps none and the last weights are taken.
     binarize : bool, default=False
         Treat values scaled to [0, 1] as probabilities and learn draws of 0 and 1 from them, anew at each look.
+    schema : str, Path or dict, default=None
+        What columns of a table are, where it should not be guessed: a file that ``vaekit data show --save`` writes, or
+        its content, such as ``{"age": {"kind": "count"}, "note": {"kind": "left-out"}}``.
     conditional : bool, default=False
         Tell encoder, decoder and prior what ``y`` says of each example: its label, or numbers that describe it.
     model : str or dict, default="one-layer"
@@ -109,13 +117,13 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Numbers in one example.
     feature_names_in_ : ndarray of str
-        Column names; only where X was a data frame whose column names are all strings.
+        Names of the columns of a data frame or file.
     n_iter_ : int
         Epochs trained.
     history_ : list of dict
         One row an epoch: ``epoch``, ``loss``, ``reconstruction``, ``kl``, ``val_loss`` (nats per example), ``lr``,
         ``seconds``, ``examples_per_second``.
-    schema_ : Schema
+    schema_ : Schema or TableSchema
         Layout, scaling and columns of the data.
     model_ : LatentModel
         The trained torch module, for the functions of ``vaekit.tasks``.
@@ -139,6 +147,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
+        schema: str | Path | Mapping[str, Any] | None = None,
         held_out: float = 0.1,
         binarize: bool = False,
         conditional: bool = False,
@@ -170,6 +179,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         samples: int = 100,
         verbose: bool | None = None,
     ):
+        self.schema = schema
         self.held_out = held_out
         self.binarize = binarize
         self.conditional = conditional
@@ -218,15 +228,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         TypeError with one sentence for choices or data that cannot be used.
         """
         request = self._request()
-        x, columns = self._array(X, reset=True)
+        x, columns = self._examples(X, reset=True)
         dataset = Dataset("array", x, y if self.conditional else None, columns=columns)
-        reporter = _reporter(self.verbose)
+        reporter = make_reporter(self.verbose)
         try:
-            return self._adopt(train(request, dataset=dataset, init=self.init, reporter=reporter))
+            self._adopt(train(request, dataset=dataset, init=self.init, reporter=reporter))
         except Interrupted as stopped:
             if stopped.run is not None:
                 self._adopt(stopped.run)
             raise
+        if isinstance(self.schema_, TableSchema) and (remarks := self.schema_.remarks(x)):
+            warnings.warn("; ".join(remarks), stacklevel=2)
+        return self
 
     def transform(self, X: Any, y: Any = None) -> np.ndarray:
         """The latents' posterior means E[z|x], float32 (N, D); nothing is drawn at random.
@@ -235,22 +248,27 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         return tasks.encode(self._model(), self._feed(X, y)).numpy()
 
-    def inverse_transform(self, X: Any, y: Any = None, *, round: bool = True) -> np.ndarray:
-        """Latents (N, latent_dim) ↦ the means of p(x|z), in the data's layout, dtype and units.
+    def inverse_transform(self, X: Any, y: Any = None, *, round: bool = True) -> Any:
+        """Latents (N, latent_dim) ↦ the means of p(x|z), in the data's layout, dtype and units; of a table's categories
+        the likeliest.
 
         Where the data are whole numbers or lie on a grid, such as pixels of 0 to 255, so do the results; with
-        ``round=False`` they are the means themselves, as floating-point numbers. Continuous data are never rounded.
+        ``round=False`` they are the means themselves, as floating-point numbers. Continuous data are never rounded. The
+        columns of a table always have their own precision.
         """
         model, z = self._model(), check_array(as_array(X)[0], dtype="float32", input_name="z")
         return self._restore(tasks.decode(model, torch.tensor(z), self.run_.context(len(z), y)), round)
 
-    def reconstruct(self, X: Any, y: Any = None, *, round: bool = True) -> np.ndarray:
-        """X as the model sees it: ``inverse_transform(transform(X))``."""
-        return self._restore(tasks.reconstruct(self._model(), self._feed(X, y)), round)
+    def reconstruct(self, X: Any, y: Any = None, *, round: bool = True) -> Any:
+        """X as the model sees it: ``inverse_transform(transform(X))``, missing cells of a table filled in."""
+        restored = self._restore(tasks.reconstruct(self._model(), self._feed(X, y)), round)
+        if hasattr(restored, "set_axis") and hasattr(X, "set_axis"):  # pandas: the same rows
+            restored.index = X.index
+        return restored
 
     def sample(
         self, n: int = 1, y: Any = None, *, draw: bool = False, seed: int | None = None, round: bool = True
-    ) -> np.ndarray:
+    ) -> Any:
         """N new examples in the data's layout, dtype and units (see ``inverse_transform`` for ``round``).
 
         Latents come from the prior; an example is the mean of p(x|z), or with ``draw`` a draw from it, noise included.
@@ -288,7 +306,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         holds the new one.
         """
         self._model()
-        run, report = refit(self.run_, prior, self._array(X)[0], y, epochs=epochs, seed=int(self.seed))
+        run, report = refit(self.run_, prior, self._examples(X)[0], y, epochs=epochs, seed=int(self.seed))
         self._adopt(run)
         return report
 
@@ -307,7 +325,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
+        tags.input_tags.three_d_array = tags.input_tags.allow_nan = True
+        tags.input_tags.string = tags.input_tags.categorical = True
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -324,6 +343,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _adopt(self, run: Run) -> Self:
         self.run_, self.model_, self.schema_, self.history_ = run, run.model, run.schema, run.history
         self.n_iter_, self.n_features_in_ = len(run.history), math.prod(run.schema.layout)
+        if isinstance(run.schema, TableSchema) and run.schema.native != "numpy":
+            self.feature_names_in_ = np.array(run.schema.order, dtype=object)
         return self
 
     def _model(self) -> LatentModel:
@@ -332,7 +353,12 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.model_.to(choose_device(self.device))
 
     def _feed(self, X: Any, y: Any = None) -> Feed:
-        return self.run_.feed(self._array(X)[0], y)
+        return self.run_.feed(self._examples(X)[0], y)
+
+    def _examples(self, X: Any, *, reset: bool = False) -> tuple[Any, tuple[str, ...]]:
+        """X as a table, or as an array with its column names; once fitted, as what it was in ``fit``."""
+        as_table = Table.suits(X) if reset else isinstance(self.schema_, TableSchema)
+        return (Table.read(X), ()) if as_table else self._array(X, reset=reset)
 
     def _array(self, X: Any, *, reset: bool = False) -> tuple[np.ndarray, tuple[str, ...]]:
         """X as an array, with its column names. What scikit-learn checks of features is recorded or compared."""
@@ -341,8 +367,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=x.ndim == 2)
         return x, columns
 
-    def _restore(self, x: Tensor, round: bool) -> np.ndarray:
-        return self.schema_.restore(x.numpy(), round=round)
+    def _restore(self, x: Tensor, round: bool) -> Any:
+        schema = self.schema_
+        return schema.restore(x.numpy()) if isinstance(schema, TableSchema) else schema.restore(x.numpy(), round=round)
 
 
 def load(path: str | Path, *, device: str = "auto") -> VAE:
@@ -355,12 +382,12 @@ def load(path: str | Path, *, device: str = "auto") -> VAE:
     chosen: dict[str, Any] = {name: getattr(run.request, name) for name in CHOICES} | {"device": device}
     short = {name: value["name"] for name, value in chosen.items() if isinstance(value, dict) and len(value) == 1}
     vae = VAE(**(chosen | short))
-    if run.schema.columns:
+    if run.schema.columns and not isinstance(run.schema, TableSchema):
         vae.feature_names_in_ = np.array(run.schema.columns, dtype=object)
     return vae._adopt(run)
 
 
-def _reporter(verbose: bool | None) -> Reporter | None:
+def make_reporter(verbose: bool | None) -> Reporter | None:
     """Progress as ``verbose`` asks; with None on terminals and in notebooks, but not in the workers of a search."""
     if verbose is False or (verbose is None and multiprocessing.parent_process() is not None):
         return None

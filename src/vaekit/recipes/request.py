@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -14,8 +15,16 @@ from . import registry
 
 Choice = dict[str, Any]  # a member of a noun: its name and options; a name alone and an instance are turned into it
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", UserWarning)  # of the name, which is also that of a deprecated method
 
-class TrainRequest(BaseModel):
+    class _OfTables(BaseModel):
+        schema: dict[str, Any] | None = Field(  # pyright: ignore[reportIncompatibleMethodOverride]
+            None, description="file (.toml, .json) that says what columns of a table are: see vaekit data show"
+        )
+
+
+class TrainRequest(_OfTables):
     """Every choice of a training. ``None`` is filled from the data by :func:`vaekit.recipes.defaults.complete`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -64,6 +73,18 @@ class TrainRequest(BaseModel):
     @classmethod
     def _spell_prior(cls, value: Any) -> Any:
         return None if value is None else registry.spell("prior", value)
+
+    @field_validator("schema", mode="before")
+    @classmethod
+    def _read_schema(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        from vaekit.data.schemafile import check_choices, read_choices
+
+        try:
+            return read_choices(value) if isinstance(value, str | Path) else check_choices(value)
+        except OSError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("latent_dim", mode="after")
     @classmethod

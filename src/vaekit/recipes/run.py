@@ -108,9 +108,12 @@ def divide(request: TrainRequest, n: int, y: np.ndarray | None) -> tuple[np.ndar
 
 def infer_schema(request: TrainRequest, dataset: Dataset, x: Any, y: Any) -> Schema | TableSchema:
     """How the items map to what the model sees and is told. Raises ValueError where the request cannot be met."""
-    schema = TableSchema.infer(x) if isinstance(x, Table) else Schema.infer(
-        x, classes=dataset.classes, columns=dataset.columns
-    )  # fmt: skip
+    if isinstance(x, Table):
+        schema = TableSchema.infer(x, choices=request.schema)
+    elif request.schema is not None:
+        raise ValueError("a schema says what the columns of a table are, but these data are none; leave it out")
+    else:
+        schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
     if request.conditional and y is None:
         raise ValueError("a conditional model is told the labels, but these data have none; leave out conditional")
     context = Context.infer(y, dataset.classes) if request.conditional else None
@@ -126,18 +129,20 @@ def train(
     out: str | Path | None = None,
     *,
     dataset: Dataset | None = None,
+    schema: Schema | TableSchema | None = None,
     init: str | Path | None = None,
     overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> Run:
     """Train a new model. With ``out`` the run's folder is kept up to date after each epoch.
 
+    The schema is inferred from the data, unless it is given.
     ``init`` is a run whose weights are the start, where the model is the same. Under ``torchrun`` every process calls
     this; the first one writes.
     """
     dataset = dataset or load_run_data(request)
     x, y = training_items(request, dataset)
-    schema = infer_schema(request, dataset, x, y)
+    schema = schema or infer_schema(request, dataset, x, y)
     me = workers(request.device)
     kept, held = divide(request, len(x), y)
     request = complete(request, schema, len(kept))
@@ -145,6 +150,8 @@ def train(
     if init is not None:
         load_weights(model, RunFolder.open(init).model)
     training, keeper = _prepare(Run(request, schema, model), x, y, kept, held, me, reporter)
+    for remark in schema.remarks(x) if isinstance(schema, TableSchema) else ():
+        training.reporter.note(remark)
     if out is not None and me.is_first:
         keeper.folder = RunFolder.create(out, overwrite=overwrite)
         write_choices(keeper.folder, request, schema, len(kept))
