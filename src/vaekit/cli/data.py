@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from . import show
+from .tables import show_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,14 +36,28 @@ def show_set(
     resize: Annotated[
         list[int] | None, Parameter(help="height and width that images are scaled to", consume_multiple=True)
     ] = None,
+    schema: Annotated[
+        str | None, Parameter(help="file (.toml, .json) that says what columns of a table are", metavar="FILE")
+    ] = None,
+    save: Annotated[
+        str | None, Parameter(help="file to write what is found of each column, for --schema", metavar="FILE")
+    ] = None,
 ) -> None:
     """Print what is in a data set and what training on it would choose."""
-    from vaekit.data import describe, load_dataset
+    from vaekit.data import Table, describe, load_dataset
     from vaekit.recipes.request import TrainRequest
 
-    request = TrainRequest.parse({"data": data, "resize": resize[0] if resize and len(resize) == 1 else resize})
+    size = resize[0] if resize and len(resize) == 1 else resize
+    request = TrainRequest.parse({"data": data, "resize": size, "schema": schema})
     dataset = load_dataset(data, resize=request.resize)  # pyright: ignore[reportArgumentType]
-    out, facts = show.console(), describe(dataset)
+    out = show.console()
+    if isinstance(dataset.x, Table):
+        show_table(out, dataset, request, save)
+        _chosen(out, request, dataset)
+        return
+    if schema or save:
+        raise ValueError(f"--schema and --save are for tables, which {data} is not")
+    facts = describe(dataset)
     out.print(facts["name"], style="bold")
     out.print(show.table(_facts(facts).items(), ("", "")))
     if facts["classes"]:

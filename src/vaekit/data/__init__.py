@@ -9,7 +9,8 @@ from vaekit.data.missing import blank, mark_missing
 from vaekit.data.schema import Schema
 from vaekit.data.sources import Dataset, load, load_dataset
 from vaekit.data.splits import split
-from vaekit.data.summary import describe
+from vaekit.data.schemafile import read_choices, write_choices
+from vaekit.data.summary import describe, describe_table
 from vaekit.data.table import TableSchema, schema_from_json
 
 __all__ = [
@@ -25,11 +26,14 @@ __all__ = [
     "cache_dir",
     "catalogue",
     "describe",
+    "describe_table",
     "fetch",
     "fixed_cells",
     "load",
     "load_dataset",
     "mark_missing",
+    "read_choices",
     "schema_from_json",
     "split",
+    "write_choices",
 ]

@@ -36,7 +36,7 @@ def read_csv(path: Path) -> tuple[pa.Table, tuple[str, ...]]:
 
 
 def stream_csv(path: Path, rows: int, texts: Sequence[str] = ()) -> Iterator[pa.Table]:
-    """``rows`` rows at a time, in constant memory, each part typed on its own; columns named in ``texts`` stay texts."""
+    """``rows`` rows at a time, in constant memory, each part typed on its own; columns in ``texts`` stay texts."""
     import pyarrow as pa
 
     held: list[pa.RecordBatch] = []

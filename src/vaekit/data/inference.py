@@ -20,23 +20,23 @@ ROW_NAMES = ("id", "index", "key", "row", "uuid", "guid", "unnamed: 0")
 MOMENTS = (86400.0, 3600.0, 60.0, 1.0, 1e-3)  # seconds between recorded dates
 
 
-class LeaveOut(ValueError):
+class LeftOutError(ValueError):
     """Why a column cannot be used."""
 
 
 def infer_column(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, Any] | None = None) -> Column:
     """The column of raw values (N,); a ``choice`` (see :mod:`vaekit.data.schemafile`) goes before what they look like.
 
-    A column of one value is returned with ``is_constant``. Raises LeaveOut, whose text is the reason, for columns
+    A column of one value is returned with ``is_constant``. Raises LeftOutError, whose text is the reason, for columns
     without values, of mixed types, of identifiers and of free text; ValueError for infinite numbers and for values that
     contradict the choice.
     """
     choice = choice or {}
     kind = choice.get("kind")
     if kind == "left-out":
-        raise LeaveOut(str(choice.get("reason", "as its schema says")))
+        raise LeftOutError(str(choice.get("reason", "as its schema says")))
     if raw.dtype.kind not in "biufMmO":
-        raise LeaveOut(f"of type {dtype}, which a model cannot take")
+        raise LeftOutError(f"of type {dtype}, which a model cannot take")
     if "values" in choice or kind in ("boolean", "categorical") or (kind is None and declared_categories(dtype)[0]):
         return _categories(name, raw, dtype, choice)
     if raw.dtype.kind in "bO" and kind is None:
@@ -47,14 +47,14 @@ def infer_column(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, An
 
 
 def _check_texts(raw: np.ndarray) -> bool:
-    """Whether texts are numbers; LeaveOut for those that are neither numbers nor categories."""
+    """Whether texts are numbers; LeftOutError for those that are neither numbers nor categories."""
     counts = Counter(raw.tolist())
     del counts[None]
     types = {type(value).__name__ for value in counts}
     if len(types) > 1:
-        raise LeaveOut(f"mixed: it holds values of the types {', '.join(sorted(types))}; convert them to one")
+        raise LeftOutError(f"mixed: it holds values of the types {', '.join(sorted(types))}; convert them to one")
     if types - {"str", "bool", "bool_"}:
-        raise LeaveOut(f"of {types.pop()} objects, which a model cannot take")
+        raise LeftOutError(f"of {types.pop()} objects, which a model cannot take")
     n, distinct = counts.total(), len(counts)
     if distinct <= FEW or types != {"str"}:
         return False
@@ -63,17 +63,17 @@ def _check_texts(raw: np.ndarray) -> bool:
     if not others:
         return True
     if len(others) < len(spelled) / 2 and not any(map(_is_coded, others)):
-        raise LeaveOut(
+        raise LeftOutError(
             f"mixed: most cells are numbers, but others are not, such as {others[0]!r}; correct or empty them"
         )
     if sum(map(_is_date, spelled)) == len(spelled):
-        raise LeaveOut("texts of dates; convert them to dates")
+        raise LeftOutError("texts of dates; convert them to dates")
     if np.mean([len(value) for value in spelled]) > LONG:
-        raise LeaveOut("free text")
+        raise LeftOutError("free text")
     if distinct > n / 2:
-        raise LeaveOut(f"identifier: {'every' if distinct == n else 'nearly every'} row has a text of its own")
+        raise LeftOutError(f"identifier: {'every' if distinct == n else 'nearly every'} row has a text of its own")
     if distinct > MOST_CATEGORIES:
-        raise LeaveOut(f"{distinct:,} different texts, more than {MOST_CATEGORIES:,} categories; merge the rare ones")
+        raise LeftOutError(f"{distinct:,} different texts, more than {MOST_CATEGORIES:,} categories; merge the rare ones")
     return False
 
 
@@ -93,7 +93,7 @@ def _categories(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, Any
     else:
         values = tuple(sorted(counts, key=lambda value: (str(type(value)), value)))
     if not values:
-        raise LeaveOut("empty: no cell holds a value")
+        raise LeftOutError("empty: no cell holds a value")
     flags = set(values) <= {False, True} and len(values) == 2
     kind: ColumnKind = choice.get("kind") or ("ordinal" if ordered else "boolean" if flags else "categorical")
     values = (False, True) if flags else values
@@ -109,12 +109,12 @@ def _numbers(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, Any]) 
     n = int(np.count_nonzero(~np.isnan(numbers)))
     distinct, counts = np.unique(numbers[~np.isnan(numbers)], return_counts=True)
     if not n:
-        raise LeaveOut("empty: no cell holds a value")
+        raise LeftOutError("empty: no cell holds a value")
     if not np.isfinite(distinct).all():
         raise ValueError(infinite(name))
     kind = choice.get("kind")
     if kind is None and raw.dtype.kind in "iu" and _is_row_number(name, distinct, n):
-        raise LeaveOut("identifier: every row has a number of its own")
+        raise LeftOutError("identifier: every row has a number of its own")
     if kind is None and distinct.tolist() == [0.0, 1.0] and raw.dtype.kind != "m":
         return Column(name, "boolean", dtype, step=1.0, low=0.0, high=1.0, values=(False, True))
     step = choice.get("step", _moment(distinct) if raw.dtype.kind in "mM" else recorded_step(distinct, n, _eps(raw)))

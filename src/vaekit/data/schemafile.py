@@ -69,7 +69,8 @@ def write_choices(schema: TableSchema, path: str | Path) -> None:
     if path.suffix == ".json":
         text = json.dumps(choices, indent=2, ensure_ascii=False)
     elif path.suffix == ".toml":
-        lines = [f"# {line}".rstrip() for line in (__doc__ or "").splitlines()]
+        about = (__doc__ or "").partition("\n\n")[2].replace("``", "").splitlines()
+        lines = [f"# {line}".rstrip() for line in ("What the columns are: correct it, then train with --schema.", *about)]
         for name, choice in choices.items():
             lines += ["", f"[{json.dumps(name, ensure_ascii=False)}]"]
             lines += [f"{key} = {_toml(value)}" for key, value in choice.items()]

@@ -27,8 +27,9 @@ class Dataset:
 
     ``x`` (N, ...) in its own dtype: images (N, H, W), (N, H, W, C) or (N, C, H, W), or vectors (N, D); or a
     :class:`Table` of N rows; ``y`` (N,) int64 labels or None; ``x_test``, ``y_test`` a published test set, never used
-    for decisions, or None; ``classes`` the class names in the order of the labels, () if unknown; ``columns`` the names of a data frame's
-    columns, else (); ``source`` where the data came from. ``factors`` (N, F) int64 are the values from which items were
+    for decisions, or None; ``classes`` the class names in the order of the labels, () if unknown; ``columns`` the names
+    of a data frame's columns, else (); ``source`` where the data came from. ``factors`` (N, F) int64 are the values
+    from which items were
     made and ``factor_names`` their names, where these are known, else None and ().
     """
 

@@ -14,7 +14,7 @@ import numpy as np
 from vaekit.data.columns import Column, Unknown
 from vaekit.data.context import Context
 from vaekit.data.frames import Table
-from vaekit.data.inference import LeaveOut, infer_column
+from vaekit.data.inference import LeftOutError, infer_column
 from vaekit.data.missing import mark_missing, unmarked
 from vaekit.data.schema import Schema
 from vaekit.data.schemafile import check_choices
@@ -66,7 +66,7 @@ class TableSchema:
         for name, values in table.columns.items():
             try:
                 column = infer_column(name, values, table.dtypes[name], choices.get(name))
-            except LeaveOut as reason:
+            except LeftOutError as reason:
                 left_out.append((name, str(reason)))
                 continue
             if column.is_constant and not constants:
