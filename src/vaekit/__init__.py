@@ -10,11 +10,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from vaekit import data
-    from vaekit.estimators import VAE, VAESynthesizer, load
+    from vaekit.estimators import VAE, VAEDetector, VAESynthesizer, load
 
-_LAZY = {"VAE": "vaekit.estimators", "VAESynthesizer": "vaekit.estimators", "load": "vaekit.estimators"}
+_LAZY = {
+    "VAE": "vaekit.estimators",
+    "VAEDetector": "vaekit.estimators",
+    "VAESynthesizer": "vaekit.estimators",
+    "load": "vaekit.estimators",
+}
 _MODULES = ("data", "evaluation", "plots", "recipes", "tasks")
-__all__ = ["VAE", "VAESynthesizer", "__version__", "data", "load"]
+__all__ = ["VAE", "VAEDetector", "VAESynthesizer", "__version__", "data", "load"]
 
 
 def __getattr__(name: str) -> object:

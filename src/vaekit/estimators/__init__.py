@@ -1,6 +1,7 @@
 """The scikit-learn face: estimators over recipes, tasks and evaluation."""
 
+from .detector import VAEDetector
 from .synthesizer import VAESynthesizer
 from .vae import VAE, load
 
-__all__ = ["VAE", "VAESynthesizer", "load"]
+__all__ = ["VAE", "VAEDetector", "VAESynthesizer", "load"]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 
+from vaekit import tasks
 from vaekit.data import Dataset, Schema, Table, TableSchema
 from vaekit.models.concentration import concentrate
-from vaekit.training import Reporter
+from vaekit.training import Feed, Reporter
 
 from .assemble import column_support
 from .presets import preset
@@ -31,11 +32,55 @@ class Members:
     held: np.ndarray
 
 
+@dataclass(frozen=True)
+class Cause:
+    """What makes a row surprising: the cell of a ``column``, with its ``value`` and what the row's other cells let
+    expect, in the interval from ``low`` to ``high`` if it is a number.
+
+    ``nats`` is -log p(cell | other cells), what the cell adds to the surprise; ``part`` its part in the sum.
+    """
+
+    row: int
+    column: str
+    nats: float
+    part: float
+    value: Any
+    expected: Any
+    low: Any = None
+    high: Any = None
+
+    def __str__(self) -> str:
+        number = isinstance(self.value, (int, float)) and not isinstance(self.value, bool)
+        value, expected = (f"{x:,.6g}" if number else str(x) for x in (self.value, self.expected))
+        return f"{self.column}: {value}, expected {'about ' if number else ''}{expected}; {self.nats:.1f} nats"
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """``surprise`` (N,) = ``cells`` (N, *item) summed + ``latent`` (N,) - ``complexity`` (N,), nats, float64.
+
+    ``columns`` (D,) name the cells of a table; ``causes`` are the cells that add most to each row's surprise, row by
+    row. Where many latents are far from what they usually are, most of a surprise is the latent part: the model can say
+    how the row came about, but not that it would; what a cell adds, given the others, then says more than its part.
+    """
+
+    surprise: np.ndarray
+    cells: np.ndarray
+    latent: np.ndarray
+    complexity: np.ndarray
+    columns: tuple[str, ...]
+    causes: tuple[Cause, ...]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The causes as dictionaries, from which data frames are made."""
+        return [asdict(cause) for cause in self.causes]
+
+
 def train_detector(
     x: Table | np.ndarray,
     choices: Mapping[str, Any] | None = None,
     *,
-    members: int = 2,
+    members: int = 1,
     trim: float = 0.0,
     reporter: Reporter | None = None,
 ) -> Members:
@@ -45,22 +90,26 @@ def train_detector(
     ``detection``. The share ``trim`` of a table's rows that fits the others least is not learned from, as it may be the
     anomalies (see :func:`vaekit.models.concentration.concentrate`).
     """
-    is_table = isinstance(x, Table)
-    options = preset("detection") if is_table else {}
+    options = preset("detection") if isinstance(x, Table) else {}
     for name, value in (choices or {}).items():
         options[name] = merged(name, options.get(name), value)
     request = TrainRequest.parse(options)
-    schema = TableSchema.infer(x, choices=request.schema, constants=True) if is_table else Schema.infer(x)
+    if isinstance(x, Table):
+        schema = TableSchema.infer(x, choices=request.schema, constants=True)
+    else:
+        schema = Schema.infer(x)
     kept, held = divide(request, len(x), None)
-    if isinstance(schema, TableSchema) and trim:
+    if is_table(schema) and trim:
         rows = torch.from_numpy(schema.normalize(x[kept]))
         kept = kept[concentrate(rows, [column_support(column) for column in schema.table], 1 - trim).numpy()]
-    batch = request.batch_size or min(128, max(1, len(kept) // 4))
-    epochs = request.epochs or (max(FEW, math.ceil(STEPS * batch / len(kept))) if is_table else None)
-    fixed = {"held_out": 0.0, "batch_size": batch, "epochs": epochs}
+    given: dict[str, Any] = {"held_out": 0.0}
+    if is_table(schema):
+        batch = request.batch_size or min(128, max(1, len(kept) // 4))
+        epochs = request.epochs or max(FEW, math.ceil(STEPS * batch / len(kept)))
+        given |= {"batch_size": batch, "epochs": epochs}
     runs = [
         train(
-            request.model_copy(update={**fixed, "seed": request.seed + member}),
+            request.model_copy(update={**given, "seed": request.seed + member}),
             dataset=Dataset("rows", x[kept]),
             schema=schema,
             reporter=reporter,
@@ -68,3 +117,82 @@ def train_detector(
         for member in range(members)
     ]
     return Members(tuple(runs), held)
+
+
+def surprises(
+    runs: Sequence[Run], x: Table | np.ndarray, samples: int = 32, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over the members of -log p(x), of images less their complexity, and of the effective sample size: float64
+    (N,) each.
+
+    A category that the training data did not have counts as one more observation would, -log 1/(N + 1).
+    """
+    schema = runs[0].schema
+    feed = _feed(runs[0], x)
+    found = [tasks.surprise(run.model, feed, samples, seed=seed) for run in runs]
+    score, ess = (sum(getattr(one, name) for one in found).numpy() / len(runs) for name in ("score", "ess"))
+    if is_table(schema):
+        return score + _unseen(runs[0], x).sum(1), ess
+    return score - tasks.complexity(np.asarray(x)), ess
+
+
+def explain(
+    runs: Sequence[Run],
+    x: Table | np.ndarray,
+    samples: int = 32,
+    *,
+    top: int = 5,
+    level: float = 0.9,
+    seed: int = 0,
+) -> Explanation:
+    """The parts of :func:`surprises`, and the ``top`` cells of each row that add most to it, with what the first member
+    expects of them when they are hidden and the central interval of probability ``level``.
+    """
+    first = runs[0]
+    feed = _feed(first, x)
+    found = [tasks.causes(run.model, feed, samples, seed=seed) for run in runs]
+    surprise, cells, latent = (
+        sum(getattr(one, name) for one in found).numpy() / len(runs) for name in ("score", "cells", "latent")
+    )
+    if not is_table(first.schema):
+        complexity = tasks.complexity(np.asarray(x))
+        return Explanation(surprise - complexity, cells, latent, complexity, (), ())
+    unseen = _unseen(first, x)
+    surprise, cells = surprise + unseen.sum(1), cells + unseen
+    added = unseen + sum(tasks.added(run.model, feed.x, samples, seed=seed) for run in runs).numpy() / len(runs)
+    causes = _largest(first, x, feed.x, added, cells, top, level, seed)
+    return Explanation(surprise, cells, latent, np.zeros_like(latent), first.schema.columns, causes)
+
+
+def is_table(schema: Schema | TableSchema) -> TypeGuard[TableSchema]:
+    """Whether a run is of the rows of a table."""
+    return isinstance(schema, TableSchema)
+
+
+def _feed(run: Run, x: Table | np.ndarray) -> Feed:
+    if is_table(run.schema):
+        return Feed(torch.from_numpy(run.schema.normalize(x, unknown="missing")))
+    return run.feed(x)
+
+
+def _unseen(run: Run, x: Table) -> np.ndarray:
+    """Nats of the cells (N, D) that hold a category which the training data did not have; 0 of all others."""
+    return run.schema.unseen(x) * math.log(run.model.shapes.examples + 1)
+
+
+def _largest(
+    run: Run, raw: Table, x: torch.Tensor, added: np.ndarray, parts: np.ndarray, top: int, level: float, seed: int
+) -> tuple[Cause, ...]:
+    """The ``top`` cells of each row, with what was expected there."""
+    schema, table = run.schema, run.schema.read(raw)
+    order = np.argsort(-added, 1, kind="stable")[:, :top]
+    rows, columns = np.repeat(np.arange(len(order)), order.shape[1]), order.reshape(-1)
+    found = tasks.expected(run.model, x, torch.from_numpy(rows), torch.from_numpy(columns), level=level, seed=seed)
+    causes: list[Cause] = []
+    for at, (row, position) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+        column = schema.table[position]
+        told = [column.decode(part[at : at + 1].numpy())[0] for part in (found.value, found.low, found.high)]
+        nats, part = float(added[row, position]), float(parts[row, position])
+        value = table.columns[column.name][row]
+        causes.append(Cause(row, column.name, nats, part, value, *(told[:1] if column.values else told)))
+    return tuple(causes)

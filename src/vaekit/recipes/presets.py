@@ -54,6 +54,16 @@ SYNTHESIS: dict[str, Any] = {
     "batch_size": 256,
     "average": 0.998,
 }
+DETECTION: dict[str, Any] = {
+    "model": {"name": "one-layer", "start": "linear-gaussian"},
+    "network": {"name": "linear-residual", "hidden": [64, 64]},
+    "likelihood": {"name": "mixed", "numbers": {"name": "gaussian", "floor": 0.3}},
+    "latent_dim": 8,
+    "refit": {"name": "vamp", "components": 1000, "weighted": False},
+    "refit_epochs": 0,
+    "lr": 6e-3,
+    "weight_decay": 1e-3,
+}
 PRESETS = {
     "article": Preset(
         "the Keras example's convolutional VAE on Fashion-MNIST, as published: 10 epochs of Adam", ARTICLE
@@ -105,6 +115,9 @@ PRESETS = {
     "conditional-vae": Preset("told the labels (Sohn et al., 2015)", {"conditional": True}),
     "synthesis": Preset(
         "a table's columns drawn one after the other, each given the earlier ones; for synthetic rows", SYNTHESIS
+    ),
+    "detection": Preset(
+        "a small model of a table from the linear one on, its noise not below a floor; for anomalies", DETECTION
     ),
     "autoencoder": Preset("plain autoencoder: no noise, no prior; for comparison", {"posterior": "point-mass"}),
     "denoising-autoencoder": Preset(

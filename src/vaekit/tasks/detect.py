@@ -96,8 +96,26 @@ def _explain(model: LatentModel, batch: Batch, samples: int, noise: CommonNoise)
     return math.log(samples) - log_w.logsumexp(0), cells, latent
 
 
+def added(model: LatentModel, x: Tensor, samples: int = 100, *, seed: int = 0) -> Tensor:
+    """-log p(cell | other cells of the row) of each cell of a table x (N, D), float64: what it adds to the row's
+    surprise, by :func:`surprise` with the cell and without. 0 where the cell is hidden.
+    """
+    n, dims = x.shape
+    without = x.repeat_interleave(dims, 0)
+    without[torch.arange(n * dims), torch.arange(dims).repeat(n)] = torch.nan
+    rest = surprise(model, without, samples, seed=seed).score.view(n, dims)
+    return torch.where(x.isnan(), 0, surprise(model, x, samples, seed=seed).score.unsqueeze(1) - rest)
+
+
 def expected(
-    model: LatentModel, x: Tensor, rows: Tensor, columns: Tensor, *, level: float = 0.9, samples: int = 256, seed: int = 0
+    model: LatentModel,
+    x: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    *,
+    level: float = 0.9,
+    samples: int = 256,
+    seed: int = 0,
 ) -> Expectation:
     """What the model expects in cells (``rows``, ``columns``) (M,) of a table x (N, D) from the other cells of the row,
     each by itself (see :func:`impute`).
@@ -131,4 +149,6 @@ def complexity(images: np.ndarray) -> np.ndarray:
     Likelihood prefers simple images whatever it was trained on; less their complexity it is a likelihood ratio against
     a universal coder (Serrà et al., 2020).
     """
-    return np.array([8 * math.log(2) * len(zlib.compress(np.ascontiguousarray(image).tobytes(), 9)) for image in images])
+    return np.array(
+        [8 * math.log(2) * len(zlib.compress(np.ascontiguousarray(image).tobytes(), 9)) for image in images]
+    )
