@@ -310,7 +310,7 @@ def test_evaluate_prints_json_and_keeps_it(trained, capsys):
     assert run("evaluate", trained, "--json", "--samples", 5) == 0
     said = capsys.readouterr()
     report = json.loads(said.out)
-    names = "elbo reconstruction kl log_likelihood log_likelihood_se ess bits_per_dim active_units mse ssim"
+    names = "elbo reconstruction kl log_likelihood log_likelihood_se ess bits_per_dim active_units mse ssim accuracy"
     assert {*names.split(), "n", "samples", "data", "findings"} == report.keys()
     assert (report["n"], report["samples"]) == (180, 5)
     assert report["data"] == "the held-out examples of digits"

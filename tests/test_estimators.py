@@ -315,13 +315,13 @@ def test_a_fit_interrupted_at_once_leaves_nothing(table: np.ndarray, monkeypatch
 def test_progress_is_shown_where_somebody_looks(monkeypatch: Any) -> None:
     terminal = RichReporter(Console(force_terminal=True, file=io.StringIO()))
     monkeypatch.setattr(module, "default_reporter", PlainReporter)
-    assert module._reporter(None) is None
-    assert type(module._reporter(True)) is PlainReporter
+    assert module.make_reporter(None) is None
+    assert type(module.make_reporter(True)) is PlainReporter
     monkeypatch.setattr(module, "default_reporter", lambda: terminal)
-    assert module._reporter(None) is terminal
-    assert module._reporter(False) is None
+    assert module.make_reporter(None) is terminal
+    assert module.make_reporter(False) is None
     monkeypatch.setattr("multiprocessing.parent_process", lambda: "the process of the search")
-    assert module._reporter(None) is None
+    assert module.make_reporter(None) is None
 
 
 def test_a_notebook_shows_one_output_redrawn_in_place(table: np.ndarray, monkeypatch: Any) -> None:

@@ -82,6 +82,11 @@ class Support:
         return torch.tensor(size) if isinstance(size, tuple) else size
 
     @property
+    def on_grid(self) -> bool:
+        """Whether every element is recorded on a grid, so that log-probabilities are those of masses."""
+        return self.step is not None and (not isinstance(self.step, tuple) or min(self.step) > 0)
+
+    @property
     def levels(self) -> int | None:
         """How many values there are between ``low`` and ``high``; None if x is continuous, unbounded or by element."""
         if isinstance(self.step, tuple) or isinstance(self.low, tuple) or isinstance(self.high, tuple):

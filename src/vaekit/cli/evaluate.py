@@ -67,6 +67,7 @@ def _all(run: Run, examples: Examples, train: Examples, samples: int, many: int,
     from vaekit.recipes.baseline import linear_gaussian_score
 
     unseen, seen = run.feed(examples.x, examples.y), run.feed(train.x, train.y)
+    of_table = run.schema.kind == "table"  # whose rows are compared by vaekit synthesize --report
     result = evaluation.evaluate_fully(
         run.model,
         unseen,
@@ -74,6 +75,7 @@ def _all(run: Run, examples: Examples, train: Examples, samples: int, many: int,
         y_test=examples.y,
         y_train=train.y,
         factors=examples.factors,
+        features=[] if of_table else None,
         history=run.history,
         baseline=linear_gaussian_score(run, seen, unseen),
         sizes=replace(evaluation.Sizes(), samples=samples, many=many),

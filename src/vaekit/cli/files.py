@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-    from vaekit.data import Schema
+    from vaekit.data import Schema, TableSchema
 
 ARRAYS = (".npy", ".npz")
+TABLES = (".csv", ".parquet")
 PICTURES = (".png", ".pdf", ".svg")
 
 
-def check_items(out: str) -> None:
+def check_items(out: str, schema: Schema | TableSchema) -> None:
     """Raise ValueError or OSError if items cannot be written to ``out``, before the work is done."""
     path = Path(out)
+    if schema.kind == "table":
+        if not is_picture(out):
+            check_table(out)
+        return _check_parent(path)
     if path.suffix.lower() not in ("", *ARRAYS, *PICTURES) and not _is_folder(out):
         raise ValueError(f"items are written as {', '.join(ARRAYS + PICTURES)} or into a folder, got {out!r}")
     if _is_folder(out) and path.exists() and any(path.iterdir()):
@@ -36,9 +41,31 @@ def check_items(out: str) -> None:
 
 def check_latents(out: str) -> None:
     """Raise ValueError or OSError if latents cannot be written to ``out``, before the work is done."""
-    if Path(out).suffix.lower() not in (*ARRAYS, ".csv"):
-        raise ValueError(f"latents are written as .npy, .npz or .csv, got {out!r}")
+    if Path(out).suffix.lower() not in (*ARRAYS, *TABLES):
+        raise ValueError(f"latents are written as {', '.join(ARRAYS + TABLES)}, got {out!r}")
     _check_parent(Path(out))
+
+
+def check_table(out: str) -> None:
+    """Raise ValueError or OSError if a table cannot be written to ``out``, before the work is done."""
+    if Path(out).suffix.lower() not in TABLES:
+        raise ValueError(f"rows are written as {' or '.join(TABLES)}, got {out!r}")
+    _check_parent(Path(out))
+
+
+def write_table(path: Path, rows: Any) -> None:
+    """Write a data frame, or an array (N, D), as CSV or Parquet."""
+    import narwhals as nw
+
+    from vaekit.data import Table
+
+    if isinstance(rows, np.ndarray):
+        table = Table.read(rows)
+        rows = nw.from_dict(dict(table.columns), backend="pyarrow").to_native()
+    frame = nw.from_native(rows, eager_only=True)
+    with store.replacing(path) as temporary:
+        write = frame.write_csv if path.suffix.lower() == ".csv" else frame.write_parquet
+        write(str(temporary))
 
 
 def is_picture(out: str) -> bool:
@@ -46,28 +73,37 @@ def is_picture(out: str) -> bool:
     return Path(out).suffix.lower() in PICTURES and not _is_folder(out)
 
 
-def write_items(out: str, schema: Schema, x: Tensor, figure: Callable[[], Figure]) -> None:
+def write_items(out: str, schema: Schema | TableSchema, x: Tensor, figure: Callable[[], Figure]) -> None:
     """Write items in model units (N, *shape): as raw items, as the figure, or as one image file each."""
     path = Path(out)
-    if _is_folder(out):
-        _write_images(path, schema, x)
-    elif is_picture(out):
+    if is_picture(out):
         plots.save(figure(), path)
+    elif schema.kind == "table":
+        write_table(path, schema.restore(x))
+    elif _is_folder(out):
+        _write_images(path, schema, x)
     else:
         raw = schema.restore(x)
         _write_arrays(path, raw, {"x": raw})
 
 
 def write_latents(path: Path, z: np.ndarray, y: np.ndarray | None, classes: Sequence[str]) -> None:
-    """Write latents (N, D), in .npz and .csv with the labels if there are any, in .csv by their classes' names."""
-    if path.suffix.lower() != ".csv":
+    """Write latents (N, D), in tables and .npz with the labels if there are any, in tables by their classes' names."""
+    if path.suffix.lower() in ARRAYS:
         labels = {} if y is None else {"y": y, **({"classes": np.array(classes)} if classes else {})}
         _write_arrays(path, z, {"z": z, **labels})
         return
+    names = None if y is None else [classes[label] if 0 <= label < len(classes) else label for label in y]
+    heads = [f"z{i}" for i in range(z.shape[1])]
+    if path.suffix.lower() == ".parquet":
+        import narwhals as nw
+
+        columns = {head: z[:, i] for i, head in enumerate(heads)} | ({} if names is None else {"label": names})
+        write_table(path, nw.from_dict(columns, backend="pyarrow").to_native())
+        return
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([*(f"z{i}" for i in range(z.shape[1])), *([] if y is None else ["label"])])
-    names = None if y is None else [classes[label] if 0 <= label < len(classes) else label for label in y]
+    writer.writerow([*heads, *([] if y is None else ["label"])])
     for i, row in enumerate(z.astype(str)):  # the shortest text that reads back to the same float32
         writer.writerow([*row, *([] if names is None else [names[i]])])
     store.write_text(path, text.getvalue())

@@ -9,7 +9,9 @@ from cyclopts import Parameter
 
 from .common import AT_LEAST_ONE, Data, Device, RunPath, Which, load_run, status
 
-Out = Annotated[str, Parameter(help=".npy, .npz, .png, .pdf or .svg file, or a folder for a PNG file each")]
+Out = Annotated[
+    str, Parameter(help=".npy, .npz, .png, .pdf or .svg file, folder for a PNG file each, .csv or .parquet for a table")
+]
 Number = Annotated[int, Parameter(name=("--n", "-n"), help="how many", validator=AT_LEAST_ONE)]
 First = Annotated[
     int | None, Parameter(name=("--n", "-n"), help="only the first N; 20 in a picture", validator=AT_LEAST_ONE)
@@ -34,8 +36,8 @@ def sample(
 
     from . import files, pictures
 
-    files.check_items(out)
     loaded = load_run(run, device)
+    files.check_items(out, loaded.schema)
     with status("sampling"):
         c = loaded.context(n, None if label is None else [label])
         x = tasks.generate(loaded.model, n, c, draw=draw, seed=seed)
@@ -58,8 +60,8 @@ def reconstruct(
 
     from . import files, pictures
 
-    files.check_items(out)
     loaded = load_run(run, device)
+    files.check_items(out, loaded.schema)
     examples = recipes.choose_examples(loaded, data, part)
     if n is None and files.is_picture(out):
         n = 20
@@ -75,7 +77,7 @@ def encode(
     data: Data = None,
     /,
     *,
-    out: Annotated[str, Parameter(help=".npy, .npz or .csv file")],
+    out: Annotated[str, Parameter(help=".npy, .npz, .csv or .parquet file")],
     part: Which = None,
     device: Device = "auto",
 ) -> None:

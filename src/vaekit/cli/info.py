@@ -19,7 +19,7 @@ from . import show
 
 if TYPE_CHECKING:
     from vaekit.core import LatentModel
-    from vaekit.data import Schema
+    from vaekit.data import Schema, TableSchema
     from vaekit.recipes import Run
     from vaekit.store import RunFolder
 
@@ -87,11 +87,15 @@ def _preset(out: Console, name: str) -> None:
     _layers(out, recipes.build_model(completed, schema, examples))
 
 
-def _choices(out: Console, request: TrainRequest, schema: Schema | None = None, examples: int | None = None) -> None:
+def _choices(
+    out: Console, request: TrainRequest, schema: Schema | TableSchema | None = None, examples: int | None = None
+) -> None:
     """What was chosen, without what was left out."""
     rows: dict[str, Any] = {"data": request.data or "arrays given in Python"}
     if schema is not None:
         rows["items"] = schema.words
+    if schema is not None and schema.kind == "table" and schema.left_out:
+        rows["left out"] = "; ".join(f"{name} ({reason})" for name, reason in schema.left_out)
     if examples is not None:
         test = ", the test set included" if request.include_test else ""
         held_out = f"{request.held_out:.0%} of the data" if request.held_out else "nothing"

@@ -11,15 +11,19 @@ import torch
 from torch import Tensor
 
 from vaekit import plots, tasks
-from vaekit.data import Schema
+from vaekit.data import Schema, Table, TableSchema
+from vaekit.data.columns import as_numbers
+from vaekit.data.missing import missing_cells
 from vaekit.evaluation.latent import kl_each
 from vaekit.recipes import Examples, Run
+from vaekit.recipes.registry import unknown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STEPS = 11  # pictures in a row of a traversal or interpolation
 REACH = 2.5  # how far a traversal goes to both sides, in standard deviations of the prior
+YEAR = 365.2425 * 86400  # seconds
 KL_EXAMPLES = 1000  # over which the KL of each dimension is averaged
 
 
@@ -29,19 +33,42 @@ def manifold(run: Run, n: int = 20, range: float | None = None) -> Figure:
     return plots.manifold(as_pictures(run.schema, images), (values.numpy(), values.numpy()))
 
 
-def clusters(run: Run, examples: Examples) -> Figure:
-    """The encoded examples in the latent plane, coloured by class."""
+def clusters(run: Run, examples: Examples, color_by: str | None = None) -> Figure:
+    """The encoded examples in the latent plane, coloured by class, or by a column of a table."""
+    if color_by is not None:
+        values, known = column_values(examples.x, color_by)
+        left = "" if known.all() else f", {np.count_nonzero(~known):,} without {color_by} left out"
+        examples = examples.at(np.flatnonzero(known))
+        z = tasks.encode(run.model, run.feed(examples.x, examples.y)).numpy()
+        return plots.clusters(z, values[known], label_name=color_by, title=f"{examples.description}{left}")
     z = tasks.encode(run.model, run.feed(examples.x, examples.y)).numpy()
     return plots.clusters(z, examples.y, classes=examples.classes, title=examples.description)
+
+
+def column_values(table: object, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A column of a table as labels: numbers (of dates the year and its fraction) or texts; and where it is known.
+
+    Raises ValueError if there is no such column.
+    """
+    if not isinstance(table, Table):
+        raise ValueError("only the examples of a table can be coloured by a column; leave out --color-by")
+    if name not in table.columns:
+        raise unknown("column", name, table.columns)
+    values = table.columns[name]
+    known = ~missing_cells(values)
+    if values.dtype.kind == "M":
+        return 1970 + as_numbers(values) / YEAR, known
+    return (values.astype(str) if values.dtype.kind in "Ob" else values), known
 
 
 def reconstructions(run: Run, examples: Examples, n: int = 20) -> Figure:
     """The first n examples with their reconstructions, and the mean squared error of each."""
     before, after = original_tiles(run, examples.first(n)), reconstruction_tiles(run, examples.first(n))
-    errors = np.square(before - after).reshape(len(before), -1).mean(1)
-    return plots.reconstructions(
-        before, after, n=n, errors=errors, error_name="mean squared error", title=examples.description
-    )
+    if isinstance(run.schema, TableSchema):
+        errors, name = np.abs(before - after).mean(1), "mean difference of a column, as a share of its range"
+    else:
+        errors, name = np.square(before - after).reshape(len(before), -1).mean(1), "mean squared error"
+    return plots.reconstructions(before, after, n=n, errors=errors, error_name=name, title=examples.description)
 
 
 def samples(run: Run, n: int = 100, c: Tensor | None = None, *, draw: bool = False, seed: int = 0) -> Figure:
@@ -56,8 +83,11 @@ def sample_tiles(run: Run, n: int, c: Tensor | None = None, *, draw: bool = Fals
 
 
 def original_tiles(run: Run, examples: Examples) -> np.ndarray:
-    """The examples as the model sees them, as pictures."""
-    return as_pictures(run.schema, run.feed(examples.x, examples.y).batch(slice(None)).x)
+    """The examples as the model sees them, as pictures; missing cells of a table as the model fills them in."""
+    x, _, mask = run.feed(examples.x, examples.y).batch(slice(None))
+    if mask is not None:
+        x = torch.where(mask, x, tasks.reconstruct(run.model, run.feed(examples.x, examples.y)))
+    return as_pictures(run.schema, x)
 
 
 def reconstruction_tiles(run: Run, examples: Examples) -> np.ndarray:
@@ -104,26 +134,39 @@ def sensible(run: Run) -> list[str]:
     """The names in ``PICTURES`` that make sense for a run."""
     without = set() if tasks.latent_size(run.model) >= 2 else {"manifold"}
     without |= {"manifold", "traversals", "interpolation"} if run.model.discrete else set()
+    without |= {"manifold", "interpolation"} if isinstance(run.schema, TableSchema) else set()
     return [name for name in PICTURES if name not in without | (set() if run.history else {"curves"})]
 
 
 def draw(
-    run: Run, name: str, parts: Mapping[str, Examples], *, n: int | None = None, range: float | None = None
+    run: Run,
+    name: str,
+    parts: Mapping[str, Examples],
+    *,
+    n: int | None = None,
+    range: float | None = None,
+    color_by: str | None = None,
 ) -> Figure:
     """The picture of that name, clusters of the training examples, others of the first of the parts; see ``parts_of``.
 
-    ``n`` and ``range`` are passed to pictures that have them, where they are given.
+    ``n``, ``range`` and ``color_by`` are passed to pictures that have them, where they are given.
     """
-    given: dict[str, Any] = {"n": n, "range": range}
+    given: dict[str, Any] = {"n": n, "range": range, "color_by": color_by}
     if name in OF_EXAMPLES:
         given["examples"] = parts["train"] if name == "clusters" else next(iter(parts.values()))
     known = inspect.signature(PICTURES[name]).parameters
     return PICTURES[name](run, **{key: value for key, value in given.items() if key in known and value is not None})
 
 
-def as_pictures(schema: Schema, x: Tensor) -> np.ndarray:
-    """Model units (..., C, H, W) ↦ images (..., H, W, C), clipped to [0, 1], on white; vectors stay."""
+def as_pictures(schema: Schema | TableSchema, x: Tensor) -> np.ndarray:
+    """Model units (..., C, H, W) ↦ images (..., H, W, C), clipped to [0, 1], on white; vectors stay; of the rows of a
+    table each column is scaled from its range to [0, 1].
+    """
     array = x.float().cpu().numpy()
+    if isinstance(schema, TableSchema):
+        low = np.array([(column.low - column.offset) / column.scale for column in schema.table])
+        span = np.array([(column.high - column.low) / column.scale or 1.0 for column in schema.table])
+        return ((array - low) / span).clip(0, 1)
     if schema.kind != "image":
         return array
     array = np.moveaxis(array, -3, -1).clip(0, 1)

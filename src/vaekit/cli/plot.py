@@ -32,6 +32,9 @@ def plot(
     range: Annotated[
         float | None, Parameter(help="of the manifold, to both sides; the prior's quantiles if left out")
     ] = None,
+    color_by: Annotated[
+        str | None, Parameter(help="column of a table that colours the clusters", metavar="COLUMN")
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Draw pictures of a run and print where they are."""
@@ -47,7 +50,7 @@ def plot(
         names = [name for name in names if parts or name not in pictures.OF_EXAMPLES]
     for name, path in _paths(names, Path(out) if out is not None else Path(run) / "figures", format).items():
         with status(f"drawing {name}"):
-            figure = pictures.draw(loaded, name, parts, n=n, range=range)
+            figure = pictures.draw(loaded, name, parts, n=n, range=range, color_by=color_by)
             try:
                 plots.save(figure, path)
             except OSError as error:

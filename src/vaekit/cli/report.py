@@ -21,6 +21,7 @@ MEANING = {
     "active_units": ("latents", "that say something about the examples"),
     "mse": ("", "squared error of a reconstructed value, on the model's scale"),
     "ssim": ("", "structural similarity of reconstructed images; 1 is equal"),
+    "accuracy": ("", "share of the observed categories of a table that are reconstructed"),
 }
 LIKELIHOOD = {
     "log_likelihood": ("nats", "of all examples, corrected by many more samples on some"),
@@ -59,7 +60,7 @@ def title(report: Mapping[str, Any]) -> str:
 
 def table(report: Mapping[str, Any], meaning: Mapping[str, tuple[str, str]] = MEANING) -> Table:
     """Numbers of ``evaluation.json`` with units and meaning."""
-    rows = [(name, number(report[name]), unit, about) for name, (unit, about) in meaning.items()]
+    rows = [(name, number(report.get(name)), unit, about) for name, (unit, about) in meaning.items()]
     return show.table(rows, ("", "", "", ""), right=(1,))
 
 

@@ -28,8 +28,9 @@ class Opening(Reporter):
         held_out = "none" if training.valid is None else f"{len(training.valid):,}"
         threads = f", {show.counted(torch.get_num_threads(), 'thread')}" if device.type == "cpu" else ""
         latents = show.counted(model.shapes.latent.numel() if model.shapes.latent else 0, "latent dimension")
+        size = " × ".join(map(str, model.shapes.x)) + (" columns" if model.shapes.columns else "")
         rows = {
-            "data": f"{len(training.train):,} examples of {' × '.join(map(str, model.shapes.x))}, {held_out} held out",
+            "data": f"{len(training.train):,} examples of {size}, {held_out} held out",
             "model": f"{parameters:,} parameters, {latents}, {name_of(type(model.likelihood))} likelihood",
             "machine": f"{device}, {training.precision.name}{threads}",
             "run": self.folder,

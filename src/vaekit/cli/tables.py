@@ -41,22 +41,15 @@ def _row(column: dict[str, Any]) -> tuple[str, ...]:
     shares = [f"{value.strip()} {share:.0%}" for value, share in column["frequent"].items()]
     named = column["kind"] in ("boolean", "categorical")
     shares += ["…"] if named and column["distinct"] > len(shares) else []
-    values = show.counted(column["distinct"], "value") if named else _range(column)
+    values = (
+        show.counted(column["distinct"], "value")
+        if named
+        else f"{column['extent']}{', heavy tail' if column['heavy_tail'] else ''}"
+    )
     return (
         column["name"], column["kind"], _short(column["dtype"]), missing, values, "" if named else _precision(column),
         ", ".join(shares),
     )  # fmt: skip
-
-
-def _range(column: dict[str, Any]) -> str:
-    low, high = column["low"], column["high"]
-    if column["kind"] == "datetime":
-        import numpy as np
-
-        unit = "D" if column["step"] % 86400 == 0 else "s"
-        low, high = (str(np.datetime64(round(end), "s").astype(f"M8[{unit}]")) for end in (low, high))
-        return f"{low} to {high}"
-    return f"{low:,.6g} to {high:,.6g}{', heavy tail' if column['heavy_tail'] else ''}"
 
 
 def _precision(column: dict[str, Any]) -> str:

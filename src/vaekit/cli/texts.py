@@ -41,7 +41,8 @@ class Text:
 TRAIN = Text(
     "vaekit train [DATA] [OPTIONS]",
     "Train a model and write a run.",
-    """DATA comes first: a data set by name (see "vaekit data list"), a .npy, .npz or IDX file, or a folder of images.
+    """DATA comes first: a data set by name (see "vaekit data list"), a table (.csv, .tsv, .parquet), a .npy, .npz or IDX
+file, or a folder of images.
 Every choice can come from a preset (--preset), from a file (--config) or from the command line; the later ones win.
 What is left open is chosen from the data. Ctrl-C saves and stops; --resume goes on as if nothing had happened.""",
     """Examples
@@ -49,6 +50,7 @@ What is left open is chosen from the data. Ctrl-C saves and stops; --resume goes
   vaekit train digits
   vaekit train fashion-mnist --preset article --out runs/article
   vaekit train photos/ --resize 64 --latent-dim 32 --epochs 50
+  vaekit train people.csv --schema people.toml
   vaekit train digits --objective iwae --objective.samples 8
   vaekit train digits --network mlp --network.hidden 256 256 --patience 10
   vaekit train --preset article-fast --schedule.rise 0.3 --seed 1
@@ -84,6 +86,7 @@ without any, all that make sense for the run. The pictures go into the run's fol
   vaekit plot runs/article manifold --n 10 --range 0.5
   vaekit plot runs/article clusters curves --out pictures/ --format pdf
   vaekit plot runs/mine reconstructions --data photos/ --out both.png
+  vaekit plot runs/people clusters --color-by income
 """,
     "vaekit.cli.plot:plot",
 )
@@ -92,7 +95,7 @@ SAMPLE = Text(
     "Generate new items.",
     """Latents are drawn from the prior and decoded. What is written depends on --out: .npy and .npz hold the items in
 the dtype and layout of the data, .png, .pdf and .svg are one picture of all, and a folder gets one PNG file for
-each image.""",
+each image. Rows of a table are written as .csv or .parquet.""",
     """Examples
 
   vaekit sample runs/article -n 100 --out new.png
@@ -117,7 +120,7 @@ ENCODE = Text(
     "vaekit encode RUN [DATA] --out FILE [OPTIONS]",
     "Write the latent representation of items.",
     """One row of posterior means for each item. Which items: see "vaekit evaluate --help". .npy holds the means alone,
-.npz (z, y, classes) and .csv also the labels, where they are known.""",
+.npz (z, y, classes), .csv and .parquet also the labels, where they are known.""",
     """Examples
 
   vaekit encode runs/article --out z.npy
@@ -125,6 +128,38 @@ ENCODE = Text(
   vaekit encode runs/article photos/ --out z.npz
 """,
     "vaekit.cli.generate:encode",
+)
+DETECT = Text(
+    "vaekit detect FILE|RUN [OPTIONS]",
+    "Find the most surprising rows of a table, or images, and say why.",
+    """FILE is a .csv or .parquet table: a detector is trained on it first (--run keeps it). RUN is the folder of one, or of any
+run. A row's surprise is -log p in nats; its p-value is its rank among rows that were held out of the training. Without
+--contamination rows are called anomalies whose p-value is at most --false-alarm. The most surprising rows are printed
+with the cells that add most, what the row's other cells let expect there, and the verdict of a linear-Gaussian model.
+Files are read and scores written part by part, so that they may be larger than the memory.""",
+    """Examples
+
+  vaekit detect people.csv --contamination 0.01 --out scores.csv
+  vaekit detect people.csv --run runs/people --picture pictures/
+  vaekit detect runs/people --data new.parquet --out scored.parquet --explain 3
+  vaekit detect runs/people --data new.csv --json | jq '.most_surprising[0].causes'
+""",
+    "vaekit.cli.detect:detect",
+)
+SYNTHESIZE = Text(
+    "vaekit synthesize FILE|RUN --out FILE [OPTIONS]",
+    "Write new rows like those of a table.",
+    """FILE is a .csv or .parquet table: a model is trained on it first (preset "synthesis"; --run keeps it). RUN is one that
+was. The rows have the table's columns, types, precision and missing cells. --where fixes columns: only rows with these
+values are written. --report and --pictures compare as many new rows as there were training rows with real ones that the
+training has not used, each number beside that of the training rows themselves.""",
+    """Examples
+
+  vaekit synthesize adult.csv -n 10000 --out synthetic.csv --run runs/adult
+  vaekit synthesize runs/adult -n 500 --where income=">50K" --where sex=Female --out some.csv
+  vaekit synthesize runs/adult --out more.parquet --report report.json --pictures pictures/ --target income
+""",
+    "vaekit.cli.synthesize:synthesize",
 )
 COMPARE = Text(
     "vaekit compare DATA ENTRANT... [OPTIONS]",
@@ -185,10 +220,13 @@ DATA = Text(
             target="vaekit.cli.data:list_sets",
         ),
         "show": Text(
-            "vaekit data show DATA [--resize SIZE]",
+            "vaekit data show DATA [OPTIONS]",
             "Show what is in a data set, and what training on it would choose.",
-            "DATA is a name or a path, as for training.",
-            "Examples\n\n  vaekit data show digits\n  vaekit data show photos/ --resize 64\n",
+            """DATA is a name or a path, as for training. Of a table it shows what each column is: its kind, missing
+cells, values, recorded precision and frequent values. --save writes this to a file; corrected, "vaekit train" takes it
+as --schema.""",
+            "Examples\n\n  vaekit data show digits\n  vaekit data show photos/ --resize 64\n"
+            "  vaekit data show people.csv --save people.toml\n",
             "vaekit.cli.data:show_set",
         ),
         "fetch": Text(
@@ -208,6 +246,8 @@ COMMANDS = {
     "sample": SAMPLE,
     "reconstruct": RECONSTRUCT,
     "encode": ENCODE,
+    "detect": DETECT,
+    "synthesize": SYNTHESIZE,
     "compare": COMPARE,
     "refit": REFIT,
     "info": INFO,

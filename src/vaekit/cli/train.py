@@ -119,5 +119,7 @@ def _summarize(run: Run, folder: Path) -> None:
         out.print(show.table(table, ("", "", ""), right=(1,)))
     name = shlex.quote(str(folder))
     out.print(f"\nThe run is {name}. What next:\n", soft_wrap=True)
-    for command in (f"evaluate {name}", f"plot {name}", f"sample {name} --out samples.png"):
+    of_table = run.schema.kind == "table"
+    last = f"encode {name} --out latents.parquet" if of_table else f"sample {name} --out samples.png"
+    for command in (f"evaluate {name}", f"plot {name}", last):
         out.print(f"  vaekit {command}", soft_wrap=True)

@@ -52,6 +52,14 @@ class Column:
         """Whether it had a single value."""
         return self.low == self.high
 
+    @property
+    def extent(self) -> str:
+        """The range, for people."""
+        if self.kind != "datetime":
+            return f"{self.low:,.6g} to {self.high:,.6g}"
+        unit = "D" if (self.step or 1) % DAY == 0 else "s"
+        return " to ".join(str(np.datetime64(round(end), "s").astype(f"M8[{unit}]")) for end in (self.low, self.high))
+
     def encode(self, raw: np.ndarray, unknown: Unknown = "error") -> np.ndarray:
         """Raw values (N,) ↦ model units, float64, NaN where missing.
 

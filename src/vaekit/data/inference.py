@@ -73,7 +73,7 @@ def _check_texts(raw: np.ndarray) -> bool:
     if distinct > n / 2:
         raise LeftOutError(f"identifier: {'every' if distinct == n else 'nearly every'} row has a text of its own")
     if distinct > MOST_CATEGORIES:
-        raise LeftOutError(f"{distinct:,} different texts, more than {MOST_CATEGORIES:,} categories; merge the rare ones")
+        raise LeftOutError(f"{distinct:,} different texts, more than {MOST_CATEGORIES:,}; merge the rare ones")
     return False
 
 

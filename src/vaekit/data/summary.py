@@ -55,8 +55,8 @@ def describe_table(dataset: Dataset, schema: TableSchema) -> dict[str, Any]:
     """Return the figures of a table as a dictionary for JSON.
 
     ``name``, ``source``, ``kind`` ("table"), ``rows``; ``columns``, each with ``name``, ``kind`` ("left-out" with a
-    ``reason``), ``dtype``, ``missing`` (share of the rows), and, unless left out, ``low`` and ``high``, ``step`` (None
-    if continuous), ``frequent`` (values with their shares: the categories, or the spikes of a numeric column),
+    ``reason``), ``dtype``, ``missing`` (share of the rows), and, unless left out, ``extent`` (the range in
+    words), ``step`` (None if continuous), ``frequent`` (values with their shares: the categories, or the spikes of a numeric column),
     ``distinct`` and ``heavy_tail``; ``relations``: columns that determine others; ``remarks`` on what was read;
     ``memory_bytes``.
     """
@@ -82,11 +82,12 @@ def describe_table(dataset: Dataset, schema: TableSchema) -> dict[str, Any]:
 def _column(column: Column, values: np.ndarray) -> dict[str, Any]:
     numbers = column.encode(values) * column.scale + column.offset
     numbers = numbers[~np.isnan(numbers)]
-    facts = {"kind": column.kind, "low": column.low, "high": column.high, "step": column.step}
+    facts = {"kind": column.kind, "extent": column.extent, "step": column.step}
     if column.values:
         counts = {column.values[int(place)]: count for place, count in Counter(numbers.tolist()).most_common()}
     else:
-        counts = {f"{spike:g}": int(np.isclose(numbers, spike, atol=1e-9 * column.scale).sum()) for spike in column.spikes}
+        near = 1e-9 * column.scale
+        counts = {f"{spike:g}": int(np.isclose(numbers, spike, atol=near).sum()) for spike in column.spikes}
     low, median, high = np.quantile(numbers, (0.25, 0.5, 0.75)) if len(numbers) else (0.0, 0.0, 0.0)
     reach = max(column.high - median, median - column.low)
     return {

@@ -112,7 +112,7 @@ def summarize(
         drift_se=standard_error(drift),
         pareto_k=k.median().item() if known else None,
         untrusted=(k > trusted_k(len(weights))).double().mean().item() if known else None,
-        bits_per_dim=None if model.shapes.support.step is None else -value / dims,
+        bits_per_dim=-value / dims if model.shapes.support.on_grid else None,
     )
 
 

@@ -61,10 +61,12 @@ class Judge:
             numbers.update(elbo=None, reconstruction=None, kl=None)
         if min(len(test), len(train)) < FEWEST:
             return numbers
-        features = self._features(seen, train)
-        quality = assess_samples(run.model, unseen, seen, features, n=self.n, floor=self.floor)
-        self.floor = quality.floor
-        numbers |= _of_samples(quality.draws, quality.means, quality.floor)
+        features = None
+        if run.schema.kind != "table":  # whose rows have categories and missing cells
+            features = self._features(seen, train)
+            quality = assess_samples(run.model, unseen, seen, features, n=self.n, floor=self.floor)
+            self.floor = quality.floor
+            numbers |= _of_samples(quality.draws, quality.means, quality.floor)
         latents = assess_latents(run.model, unseen, seen, y_test=test.y, y_train=train.y, features=features)
         return numbers | {name: value for name, value in vars(latents).items() if name in MEASURES}
 
