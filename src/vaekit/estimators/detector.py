@@ -15,13 +15,21 @@ from vaekit import store
 from vaekit.data import Table
 from vaekit.data.arrays import as_array
 from vaekit.recipes import Run, parts_of
-from vaekit.recipes.detection import Explanation, explain, is_table, surprises, train_detector
+from vaekit.recipes.detection import (
+    Explanation,
+    baseline_of,
+    baseline_surprises,
+    explain,
+    is_table,
+    surprises,
+    train_detector,
+)
 from vaekit.tasks import p_values, threshold
 from vaekit.training import choose_device
 
 from .vae import make_reporter
 
-FILE = "detector.json"
+FILE, BASELINE = "detector.json", "baseline.safetensors"
 
 
 class VAEDetector(OutlierMixin, BaseEstimator):
@@ -43,7 +51,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         called so whose p-value is at most ``false_alarm``.
     false_alarm : float, default=0.01
         Share of normal examples that may be called anomalies, or 1 / (held-out rows + 1) if that is more.
-    trim : float, default=0.3
+    trim : float, default=0.4
         Share of the rows of a table that are not learned from as they fit the others least, so that anomalies among
         them do no harm. 0 where X is known to hold none: novelty detection.
     members : int, default=1
@@ -92,7 +100,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         *,
         contamination: str | float = "auto",
         false_alarm: float = 0.01,
-        trim: float = 0.3,
+        trim: float = 0.4,
         members: int = 1,
         samples: int = 32,
         held_out: float = 0.1,
@@ -125,7 +133,11 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         found = train_detector(x, given, members=self.members, trim=self.trim, reporter=reporter)
         self.runs_ = found.runs
         surprise = self._surprise(x)
-        return self._calibrate(surprise[found.held] if len(found.held) else surprise, surprise)
+        held = found.held if len(found.held) else np.arange(len(surprise))
+        if found.baseline is not None:
+            self.baseline_ = found.baseline
+            self.baseline_held_out_ = baseline_surprises(found.baseline, self.runs_[0].schema, x[held])
+        return self._calibrate(surprise[held], surprise)
 
     @classmethod
     def from_run(cls, run: Run | str | Path, X: Any = None, **parameters: Any) -> Self:
@@ -161,6 +173,16 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """The probability that an example like those of ``fit`` is at least as surprising, (N,)."""
         return p_values(-self.score_samples(X), self.held_out_)
 
+    def baseline_p_values(self, X: Any) -> np.ndarray | None:
+        """The same by the linear-Gaussian model, a normal distribution with a full covariance, to compare with; None of
+        images, and of runs that were trained without it.
+        """
+        check_is_fitted(self, "runs_")
+        if not hasattr(self, "baseline_"):
+            return None
+        found = baseline_surprises(self.baseline_, self.runs_[0].schema, self._examples(X))
+        return p_values(found, self.baseline_held_out_)
+
     def explain(self, X: Any, *, top: int = 5, level: float = 0.9) -> Explanation:
         """What each row of a table, or image, is surprising for: parts in nats that add up to its surprise, and the
         ``top`` cells of each row that add most, with what the model expects where the cell is hidden and a central
@@ -186,6 +208,9 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             "held_out": self.held_out_.tolist(),
         }
         store.write_json(folder / FILE, content)
+        if hasattr(self, "baseline_"):
+            normal = {name: value.numpy() for name, value in self.baseline_.gaussian._asdict().items()}
+            store.write_tensors(folder / BASELINE, {**normal, "held_out": self.baseline_held_out_})
         return folder
 
     @classmethod
@@ -200,6 +225,11 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         folders = [Path(path), *(Path(path) / f"member-{number}" for number in range(1, detector.members))]
         detector._adopt(tuple(Run.load(folder) for folder in folders))
         detector.offset_, detector.held_out_ = offset, held_out
+        schema, baseline = detector.runs_[0].schema, Path(path).expanduser() / BASELINE
+        if is_table(schema) and baseline.exists():
+            tensors, _ = store.read_tensors(baseline)
+            detector.baseline_held_out_ = tensors.pop("held_out")
+            detector.baseline_ = baseline_of(schema, tensors)
         return detector
 
     def __sklearn_tags__(self) -> Tags:

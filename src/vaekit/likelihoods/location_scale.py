@@ -52,6 +52,10 @@ class LocationScale(Continuous, Linear, ABC):
         """Flat, in the form that a network takes."""
         return self.embed(x).flatten(1)
 
+    def least(self, y: Tensor) -> Tensor:
+        """That of the floor."""
+        return y.new_full((y.shape[1],), self.floor**2)
+
     @torch.no_grad()
     def begin(self, weight: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Locations W z + μ, and σ² = ε's variance, in the mean if there is one σ; a fixed one stays."""

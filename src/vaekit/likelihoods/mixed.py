@@ -89,15 +89,14 @@ class Mixed(Family, Linear):
         """Members' own, side by side."""
         return torch.cat([member.responses(x[..., index]) for member, index in self._linear()], 1)
 
+    def least(self, y: Tensor) -> Tensor:
+        """Members' own."""
+        return torch.cat([member.least(y[:, part]) for member, part in self._responding(y)])
+
     @torch.no_grad()
     def begin(self, weight: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Members' own."""
-        found, at = [], 0
-        for member, index in self._linear():
-            size = member.responses(weight.new_zeros(1, len(index))).shape[1]
-            part = slice(at, at + size)
-            found.append(member.begin(weight[part], mean[part], variance[part]))
-            at += size
+        found = [member.begin(weight[part], mean[part], variance[part]) for member, part in self._responding(weight)]
         weights, biases = zip(*found, strict=True)
         return torch.cat(weights), torch.cat(biases)
 
@@ -122,6 +121,15 @@ class Mixed(Family, Linear):
             if not isinstance(member, Linear):
                 raise ValueError(f"columns under {type(member).__name__} cannot start at a linear model: leave out start")
         return list(zip(cast("list[Linear]", self._members), self._places, strict=True))
+
+    def _responding(self, like: Tensor) -> list[tuple[Linear, slice]]:
+        """Which of the responses are of which member."""
+        found, at = [], 0
+        for member, index in self._linear():
+            size = member.responses(like.new_zeros(1, len(index))).shape[1]
+            found.append((member, slice(at, at + size)))
+            at += size
+        return found
 
     def _each(self, function: Callable[[Family, Tensor], None]) -> None:
         for member, index in zip(self._members, self._places, strict=True):

@@ -39,20 +39,20 @@ def start_linear(encoder: Conditional, decoder: Conditional, batch: Batch) -> No
     spread = likelihood.dequantize(batch.x, 1, Noise()).view_as(batch.x)
     y = likelihood.responses(spread if batch.mask is None else torch.where(batch.mask, spread, torch.nan)).double()
     rows = Rows(y, torch.ones_like(y[:1]) if batch.mask is None else (~y.isnan()).double())
-    factors = _fitted(rows, family.event.numel())
+    factors = _fitted(rows, family.event.numel(), likelihood.least(y))
     decoder.body.begin(*likelihood.begin(*(value.to(batch.x) for value in factors[:3])))
     seen = likelihood.embed(batch.x, batch.mask).flatten(1)
     encoder.body.begin(*_posterior_map(seen.double(), rows, factors, family.phi.numel()))
 
 
-def _fitted(rows: Rows, latent: int) -> Factors:
-    """Factors (E, latent), of which no more than E - 1 are used."""
+def _fitted(rows: Rows, latent: int, least: Tensor) -> Factors:
+    """Factors (E, latent), of which no more than E - 1 are used, and noise of at least the variance ``least`` (E,)."""
     rank = min(latent, rows.x.shape[1] - 1)
     found = start(rows, rank)
     for better in islice(maximize(lambda: iter([rows]), lambda: found, shared=False), PASSES):  # noqa: B023
         found = better
     total = found.variance + found.weight.square().sum(1)
-    found = found._replace(variance=found.variance.maximum(QUIET * total)).ordered()
+    found = found._replace(variance=found.variance.maximum(QUIET * total).maximum(least)).ordered()
     return found._replace(weight=F.pad(found.weight, (0, latent - rank)))
 
 

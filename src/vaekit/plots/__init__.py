@@ -1,5 +1,6 @@
 """Figures from arrays, drawn without pyplot: they work headless and show themselves in a notebook."""
 
+from .anomalies import causes, surprise
 from .compare import measures, side_by_side
 from .fidelity import distances, marginals, trends
 from .images import reconstructions, samples
@@ -8,5 +9,5 @@ from .scatter import clusters
 from .style import save
 from .training import curves
 
-__all__ = ["clusters", "curves", "distances", "interpolation", "manifold", "marginals", "measures", "reconstructions",
-           "samples", "save", "side_by_side", "traversals", "trends"]  # fmt: skip
+__all__ = ["causes", "clusters", "curves", "distances", "interpolation", "manifold", "marginals", "measures", "reconstructions",
+           "samples", "save", "side_by_side", "surprise", "traversals", "trends"]  # fmt: skip

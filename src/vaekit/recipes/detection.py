@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Number
 from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 
 from vaekit import tasks
+from vaekit.core import Support
 from vaekit.data import Dataset, Schema, Table, TableSchema
+from vaekit.models import FullGaussian, GaussianTable
 from vaekit.models.concentration import concentrate
+from vaekit.models.margins import Margins
 from vaekit.training import Feed, Reporter
 
 from .assemble import column_support
@@ -22,14 +26,18 @@ from .run import Run, divide, train
 
 STEPS = 200  # of a member's training
 FEW = 10  # epochs, at least
+PLENTY = 20_000  # rows for the baseline
 
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """Trained runs whose surprises are averaged, and the positions ``held`` of rows that none of them has seen."""
+    """Trained runs whose surprises are averaged, the positions ``held`` of rows that none of them has seen, and, of
+    tables, the full-covariance normal of the rows they were trained on: the baseline.
+    """
 
     runs: tuple[Run, ...]
     held: np.ndarray
+    baseline: GaussianTable | None
 
 
 @dataclass(frozen=True)
@@ -50,16 +58,17 @@ class Cause:
     high: Any = None
 
     def __str__(self) -> str:
-        number = isinstance(self.value, (int, float)) and not isinstance(self.value, bool)
+        number = isinstance(self.value, Number) and not isinstance(self.value, (bool, np.bool_))
         value, expected = (f"{x:,.6g}" if number else str(x) for x in (self.value, self.expected))
-        return f"{self.column}: {value}, expected {'about ' if number else ''}{expected}; {self.nats:.1f} nats"
+        return f"{self.column}: {value}, expected {'about ' if number else ''}{expected}; {self.nats:,.1f} nats"
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """``surprise`` (N,) = ``cells`` (N, *item) summed + ``latent`` (N,) - ``complexity`` (N,), nats, float64.
 
-    ``columns`` (D,) name the cells of a table; ``causes`` are the cells that add most to each row's surprise, row by
+    Of a table ``added`` (N, D) is what each cell adds, -log p(cell | other cells); ``columns`` (D,) name the cells;
+    ``causes`` are the cells that add most to each row's surprise, row by
     row. Where many latents are far from what they usually are, most of a surprise is the latent part: the model can say
     how the row came about, but not that it would; what a cell adds, given the others, then says more than its part.
     """
@@ -68,6 +77,7 @@ class Explanation:
     cells: np.ndarray
     latent: np.ndarray
     complexity: np.ndarray
+    added: np.ndarray | None
     columns: tuple[str, ...]
     causes: tuple[Cause, ...]
 
@@ -99,11 +109,13 @@ def train_detector(
     else:
         schema = Schema.infer(x)
     kept, held = divide(request, len(x), None)
-    if is_table(schema) and trim:
-        rows = torch.from_numpy(schema.normalize(x[kept]))
-        kept = kept[concentrate(rows, [column_support(column) for column in schema.table], 1 - trim).numpy()]
     given: dict[str, Any] = {"held_out": 0.0}
+    baseline = None
     if is_table(schema):
+        rows, columns = torch.from_numpy(schema.normalize(x[kept])), supports(schema)
+        likely = concentrate(rows, columns, 1 - trim)
+        kept = kept[likely.numpy()]
+        baseline = GaussianTable.fit(rows[likely[:PLENTY]], columns)
         batch = request.batch_size or min(128, max(1, len(kept) // 4))
         epochs = request.epochs or max(FEW, math.ceil(STEPS * batch / len(kept)))
         given |= {"batch_size": batch, "epochs": epochs}
@@ -116,7 +128,7 @@ def train_detector(
         )
         for member in range(members)
     ]
-    return Members(tuple(runs), held)
+    return Members(tuple(runs), held, baseline)
 
 
 def surprises(
@@ -156,12 +168,28 @@ def explain(
     )
     if not is_table(first.schema):
         complexity = tasks.complexity(np.asarray(x))
-        return Explanation(surprise - complexity, cells, latent, complexity, (), ())
+        return Explanation(surprise - complexity, cells, latent, complexity, None, (), ())
     unseen = _unseen(first, x)
     surprise, cells = surprise + unseen.sum(1), cells + unseen
     added = unseen + sum(tasks.added(run.model, feed.x, samples, seed=seed) for run in runs).numpy() / len(runs)
     causes = _largest(first, x, feed.x, added, cells, top, level, seed)
-    return Explanation(surprise, cells, latent, np.zeros_like(latent), first.schema.columns, causes)
+    return Explanation(surprise, cells, latent, np.zeros_like(latent), added, first.schema.columns, causes)
+
+
+def baseline_surprises(baseline: GaussianTable, schema: TableSchema, x: Table) -> np.ndarray:
+    """-log p(x) under the full-covariance normal, (N,), categories as one-hot columns."""
+    return -baseline.log_likelihood(torch.from_numpy(schema.normalize(x, unknown="missing"))).numpy()
+
+
+def baseline_of(schema: TableSchema, stored: Mapping[str, np.ndarray]) -> GaussianTable:
+    """The normal of a stored mean and covariance."""
+    margins = Margins.of(torch.empty(0, len(schema.table)), supports(schema), normal_scores=False)
+    return GaussianTable(margins, FullGaussian(*(torch.tensor(stored[name]) for name in FullGaussian._fields)))
+
+
+def supports(schema: TableSchema) -> list[Support]:
+    """Of each column."""
+    return [column_support(column) for column in schema.table]
 
 
 def is_table(schema: Schema | TableSchema) -> TypeGuard[TableSchema]:
