@@ -1,7 +1,8 @@
 """The scikit-learn face: estimators over recipes, tasks and evaluation."""
 
 from .detector import VAEDetector
+from .pyod import PyODDetector
 from .synthesizer import VAESynthesizer
 from .vae import VAE, load
 
-__all__ = ["VAE", "VAEDetector", "VAESynthesizer", "load"]
+__all__ = ["VAE", "PyODDetector", "VAEDetector", "VAESynthesizer", "load"]
