@@ -16,7 +16,7 @@ from vaekit.posteriors import DiagonalNormal, LowRankNormal
 from .factors import Factors, Rows
 from .fitting import maximize, start
 
-PASSES = 100  # of EM, at most
+PASSES = 40  # of EM, at most
 QUIET = 1e-3  # smallest variance of the noise, of that of the column
 
 

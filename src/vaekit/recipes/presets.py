@@ -51,8 +51,7 @@ SYNTHESIS: dict[str, Any] = {
     "likelihood": "autoregressive",
     "latent_dim": 4,
     "network": {"name": "mlp", "hidden": [128]},
-    "batch_size": 256,
-    "average": 0.998,
+    "average": 0.999,
 }
 DETECTION: dict[str, Any] = {
     "model": {"name": "one-layer", "start": "linear-gaussian"},
@@ -62,6 +61,12 @@ DETECTION: dict[str, Any] = {
     "refit": {"name": "vamp", "components": 1000, "weighted": False},
     "refit_epochs": 0,
     "lr": 6e-3,
+    "weight_decay": 1e-3,
+}
+IMPUTATION: dict[str, Any] = {
+    "model": {"name": "one-layer", "start": "linear-gaussian"},
+    "network": {"name": "linear-residual", "hidden": [128, 128]},
+    "lr": 1e-3,
     "weight_decay": 1e-3,
 }
 PRESETS = {
@@ -119,6 +124,7 @@ PRESETS = {
     "detection": Preset(
         "a small model of a table from the linear one on, its noise not below a floor; for anomalies", DETECTION
     ),
+    "imputation": Preset("from the linear model of a table on, with more latents; for missing cells", IMPUTATION),
     "autoencoder": Preset("plain autoencoder: no noise, no prior; for comparison", {"posterior": "point-mass"}),
     "denoising-autoencoder": Preset(
         "plain autoencoder that fills in hidden inputs (Vincent et al., 2008); for comparison",

@@ -3,6 +3,7 @@
 from .detect import Causes, Expectation, Surprise, added, causes, complexity, expected, p_values, surprise, threshold
 from .encode import encode, reconstruct
 from .generate import decode, generate, interpolate, latent_grid, latent_size, sample_latents, traverse
+from .impute import Imputation, impute
 from .score import Importance, importance, log_weights
 from .synthesize import complete, synthesize
 
@@ -10,6 +11,7 @@ __all__ = [
     "Causes",
     "Expectation",
     "Importance",
+    "Imputation",
     "Surprise",
     "added",
     "causes",
@@ -20,6 +22,7 @@ __all__ = [
     "expected",
     "generate",
     "importance",
+    "impute",
     "interpolate",
     "latent_grid",
     "latent_size",

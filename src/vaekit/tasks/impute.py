@@ -1,0 +1,148 @@
+"""Hidden cells given the observed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaekit.core import Batch, Latent, LatentModel, Support, Trace, masked_log_prob
+from vaekit.noise import Noise, isolated_rng
+from vaekit.training.feed import Feed
+
+from .chunks import as_feed, batches, inference
+from .laplace import WIDEST, laplace
+
+DECODES = 32768  # held at once
+SPREAD = 100  # draws behind the quantiles of an interval
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """Of N examples: ``values`` (N, *event), hidden cells filled in by E[x | observed], or the likeliest category, and
+    observed ones as they are; ``draws`` (M, N, *event), complete examples with hidden cells drawn jointly from
+    p(hidden | observed); ``low`` and ``high`` (N, *event), the central interval of each hidden number, if asked for;
+    ``ess`` (N,), the effective number of importance samples.
+    """
+
+    values: Tensor
+    draws: Tensor
+    low: Tensor
+    high: Tensor
+    ess: Tensor
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A model's K latents for each of B examples, what they decode to and their normalized weights (K, B)."""
+
+    model: LatentModel
+    trace: Trace
+    weight: Tensor
+    c: Tensor | None
+
+
+def impute(
+    models: LatentModel | Sequence[LatentModel],
+    examples: Feed | Tensor,
+    *,
+    samples: int = 64,
+    draws: int = 0,
+    level: float | None = None,
+    steps: int = 8,
+    seed: int = 0,
+) -> Imputation:
+    """Fill in hidden cells, NaN in ``examples`` in model units, supposing that they are missing at random: that whether a
+    cell is hidden depends on nothing that is hidden itself.
+
+    For each example up to ``steps`` of Newton's method give a posterior of its own (see :func:`laplace`), ``samples``
+    latents are drawn from it and weighted by w = p(observed, z) / q(z): values are Σ w E[x|z] / Σ w (Mattei and
+    Frellsen, 2019), draws come from p(x|z) at latents chosen in proportion to w, intervals of probability ``level`` from
+    quantiles of such draws. An example without observed cells gets those of the model itself. Several models count the
+    same, so that their disagreement widens draws and intervals.
+    """
+    models = [models] if isinstance(models, LatentModel) else list(models)
+    if samples < 1 or draws < 0 or steps < 0 or not models or (level is not None and not 0 < level < 1):
+        raise ValueError(f"expected samples >= 1, draws >= 0, steps >= 0, 0 < level < 1 and a model, got {samples=}, "
+                         f"{draws=}, {steps=}, {level=} and {len(models)} models")  # fmt: skip
+    feed, rows = as_feed(examples), max(1, min(512, DECODES // samples))
+    parts = []
+    with isolated_rng(seed):
+        for batch in batches(models[0], feed, rows):
+            parts.append(_impute(models, batch, samples, draws, level, steps))
+    values, drawn, low, high, ess = zip(*parts, strict=True)
+    return Imputation(torch.cat(values), torch.cat(drawn, 1), torch.cat(low), torch.cat(high), torch.cat(ess))
+
+
+def _impute(
+    models: Sequence[LatentModel], batch: Batch, samples: int, draws: int, level: float | None, steps: int
+) -> tuple[Tensor, ...]:
+    x, mask = batch.x, batch.mask
+    if mask is None or mask.all():
+        return tuple(part.cpu() for part in (x, x.expand(draws, *x.shape), x, x, torch.full((len(x),), float(samples))))
+    found = [_drawn(model, batch, samples, steps) for model in models]
+    values = torch.where(mask, x, _expected(found, models[0].shapes.columns))
+    drawn = torch.where(mask, x, _sampled(found, draws)) if draws else x.new_zeros(0, *x.shape)
+    low = high = values
+    if level is not None:
+        ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], device=x.device)
+        low, high = torch.where(mask, x, _sampled(found, SPREAD).quantile(ends, 0))
+    ess = sum(1 / one.weight.square().sum(0) for one in found)
+    return tuple(part.float().cpu() for part in (values, drawn, low, high, ess))
+
+
+def _drawn(model: LatentModel, batch: Batch, samples: int, steps: int) -> _Drawn:
+    """Draws from the Laplace approximation where there is one layer of a few continuous latents, else the encoder's."""
+    with inference(model):
+        trace = model.infer(batch, 1, Noise())
+        (z, *more) = trace.latents
+        if steps < 1 or more or model.discrete or z.q.deterministic or z.z.dim() != 3 or z.z.shape[-1] > WIDEST:
+            trace = model.infer(batch, samples, Noise())
+        else:
+            q = laplace(model, batch, z.p, model.encode(batch), steps)
+            latent = Latent.draw(q, z.p, samples, Noise())
+            trace = Trace((latent,), model.decode((latent.z,), batch.c))
+        log_w = masked_log_prob(trace.px, batch.x, batch.mask) + trace.log_ratio()
+        return _Drawn(model, trace, log_w.double().softmax(0).float(), batch.c)
+
+
+@torch.no_grad()
+def _sampled(found: Sequence[_Drawn], draws: int) -> Tensor:
+    """Examples (draws, B, *event), from the models in turn, by sampling importance resampling (Rubin, 1987)."""
+    parts = []
+    for at, one in enumerate(found):
+        count = len(range(at, draws, len(found)))
+        if not count:
+            continue
+        chosen = torch.multinomial(one.weight.mT, count, replacement=True).mT
+        rows = torch.arange(chosen.shape[1], device=chosen.device)
+        z = tuple(latent.z[chosen, rows] for latent in one.trace.latents)
+        parts.append(one.model.decode(z, one.c).sample())
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def _expected(found: Sequence[_Drawn], columns: Sequence[Support] | None) -> Tensor:
+    """The mean under the mixture of all p(x|z_k); of categories the likeliest value."""
+
+    def average(values: Sequence[Tensor]) -> Tensor:
+        parts = [(_like(one.weight, value) * value).sum(0) for one, value in zip(found, values, strict=True)]
+        return torch.stack(parts).mean(0)
+
+    mean = average([one.trace.px.mean for one in found])
+    sizes = torch.tensor([column.categories for column in columns or ()], device=mean.device)
+    most = torch.zeros_like(mean)
+    for value in range(int(sizes.max()) if len(sizes) else 0):
+        asked = torch.where(value < sizes, value, 0).to(mean).expand(1, *mean.shape)
+        share = torch.where(value < sizes, average([one.trace.px.log_prob(asked).exp() for one in found]), 0)
+        mean = torch.where(share > most, value, mean)
+        most = torch.maximum(most, share)
+    return mean
+
+
+def _like(weight: Tensor, value: Tensor) -> Tensor:
+    """Weights (K, B) to be multiplied with (K, B, *event)."""
+    return weight.view(*weight.shape, *[1] * (value.dim() - 2))
