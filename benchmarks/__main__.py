@@ -5,7 +5,8 @@
     python -m benchmarks members [--steps 400] [--only vamp]    # pythae's VAMP, BetaTCVAE and VQVAE: half an hour
     python -m benchmarks nats mnist-gated     # a test likelihood, or a published one: minutes to hours, see nats.py
     python -m benchmarks samples              # Fréchet distances of article-heldout and codes: half an hour each
-    python -m benchmarks                      # all but nats and samples
+    python -m benchmarks synthesis            # synthetic rows of Adult, ours and simple generators: 20 minutes a seed
+    python -m benchmarks                      # all but nats, samples and synthesis
 
 Ratios are medians over rounds, because machines are noisy. Results are kept in benchmarks/results, one JSON file each.
 """
@@ -189,9 +190,16 @@ def samples() -> None:
     keep("samples", {"ratios": ratios, "article-heldout": article, "codes": codes})
 
 
+def synthesis(seeds: int, only: str) -> None:
+    """Synthetic rows of Adult."""
+    from benchmarks.synthesis import measure, table
+
+    print(table(keep("synthesis", measure(seeds, only))))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ["speed", "article", "members", "nats", "samples", "all"]
+    parts = ["speed", "article", "members", "nats", "samples", "synthesis", "all"]
     parser.add_argument("what", nargs="?", choices=parts, default="all")
     parser.add_argument("recipe", nargs="?", default="mnist-gated", help="of nats: what to train")
     parser.add_argument("--seed", type=int, default=0, help="of nats")
@@ -200,6 +208,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=400, help="of members: training steps in a round")
     parser.add_argument("--only", default="", help="of members: what the names of the cases begin with")
+    parser.add_argument("--seeds", type=int, default=1, help="of synthesis: how many")
     args = parser.parse_args()
     if not os.environ.get("VAEKIT_DATA_DIR"):
         sys.exit("set VAEKIT_DATA_DIR to the folder that holds fashion-mnist/ and mnist/")
@@ -213,6 +222,8 @@ def main() -> None:
         nats(args.recipe, args.seed, args.epochs, args.run)
     if args.what == "samples":
         samples()
+    if args.what == "synthesis":
+        synthesis(args.seeds, args.only)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def split(path: Path, setting: str, rows: int, seed: int) -> tuple[np.ndarray, n
 
 
 def measure(cache: Path, methods: list[str], seeds: int, rows: int) -> dict[str, dict[str, float]]:
-    """AUROC and seconds of training and scoring of every method, setting, table and seed, from the cache where known."""
+    """AUROC and seconds of every method, setting, table and seed, from the cache where known."""
     from sklearn.metrics import roc_auc_score
 
     known = json.loads(cache.read_text()) if cache.exists() else {}
@@ -104,18 +104,14 @@ def summary(known: dict[str, dict[str, float]], methods: list[str], seeds: int, 
     groups = {"all": names, "chosen": names[1::2], "unseen": names[::2]}
     found: dict[str, object] = {}
     for setting in SETTINGS:
-        table = {
-            method: {
-                name: float(np.mean([known[f"{rows}/{setting}/{name}/{seed}/{method}"]["auroc"] for seed in range(seeds)]))
-                for name in names
-            }
-            for method in methods
-            if all(f"{rows}/{setting}/{name}/{seed}/{method}" in known for name in names for seed in range(seeds))
+        rows_of = {
+            (m, n): [known.get(f"{rows}/{setting}/{n}/{seed}/{m}") for seed in range(seeds)]
+            for m in methods
+            for n in names
         }
-        seconds = {
-            method: float(np.median([known[f"{rows}/{setting}/{name}/0/{method}"]["seconds"] for name in names]))
-            for method in table
-        }
+        complete = [m for m in methods if all(row for n in names for row in rows_of[m, n])]
+        table = {m: {n: float(np.mean([row["auroc"] for row in rows_of[m, n]])) for n in names} for m in complete}
+        seconds = {m: float(np.median([row["seconds"] for n in names for row in rows_of[m, n]])) for m in complete}
         means = {group: {m: round(float(np.mean([row[n] for n in of])), 2) for m, row in table.items()}
                  for group, of in groups.items()}  # fmt: skip
         above = {m: _interval(np.array([table["vaekit"][n] - row[n] for n in names]))
