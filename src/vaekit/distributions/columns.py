@@ -12,30 +12,48 @@ from .density import NONE, Density
 
 
 class Categories(Density):
-    """Unordered values 0, …, Cⱼ - 1 in each column j: logits (..., D, C), -∞ beyond the column's own Cⱼ."""
+    """Values low + step · k with k = 0, …, Cⱼ - 1 in each column j: logits (..., D, C), -∞ beyond the column's own Cⱼ.
 
-    def __init__(self, logits: Tensor):
+    Those of columns that are not ``ordered`` have no mean.
+    """
+
+    def __init__(
+        self, logits: Tensor, low: Tensor | float = 0.0, step: Tensor | float = 1.0, ordered: Tensor | None = None
+    ):
         super().__init__(logits.shape[:-1])
         self.log_mass = logits.log_softmax(-1)
+        self.low, self.step, self.ordered, self.filler = low, step, ordered, low
 
     @property
     def mean(self) -> Tensor:
-        """The likeliest value, as there is no mean."""
-        return self.log_mass.argmax(-1).to(self.log_mass.dtype)
+        """The expectation where values are ordered, else the likeliest."""
+        likeliest = self.log_mass.argmax(-1).to(self.log_mass.dtype)
+        if self.ordered is None:
+            return self._values(likeliest)
+        numbers = torch.arange(self.log_mass.shape[-1], device=self.log_mass.device, dtype=self.log_mass.dtype)
+        return self._values(torch.where(self.ordered, self.log_mass.exp() @ numbers, likeliest))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-mass of the value."""
-        index = value.round().long().clamp(0, self.log_mass.shape[-1] - 1).unsqueeze(-1)
+        number = ((value - self.low) / self.step).round().long()
+        index = number.clamp(0, self.log_mass.shape[-1] - 1).unsqueeze(-1)
         lead = torch.broadcast_shapes(index.shape[:-1], self.log_mass.shape[:-1])
         log_mass = self.log_mass.expand(*lead, -1)
         return log_mass.gather(-1, index.expand(*lead, 1)).squeeze(-1)
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
-        """A draw, by Gumbel noise."""
+        """A draw."""
         with torch.no_grad():
-            log_mass = self.log_mass.expand(*sample_shape, *self.log_mass.shape)
-            gumbel = -torch.empty_like(log_mass).exponential_().log()
-            return (log_mass + gumbel).argmax(-1).to(log_mass.dtype)
+            return self._values(choose(self.log_mass, sample_shape))
+
+    def _values(self, numbers: Tensor) -> Tensor:
+        return self.low + self.step * numbers.to(self.log_mass.dtype)
+
+
+def choose(log_p: Tensor, sample_shape: _size) -> Tensor:
+    """Draws of an index of the last axis, by Gumbel noise."""
+    log_p = log_p.expand(*sample_shape, *log_p.shape)
+    return (log_p - torch.empty_like(log_p).exponential_().log()).argmax(-1)
 
 
 class MixedColumns(Density):

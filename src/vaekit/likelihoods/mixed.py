@@ -10,47 +10,46 @@ import torch
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.core import Family, Shapes, Support
-from vaekit.distributions import Categories, MixedColumns
-from vaekit.distributions.columns import pad_logits
+from vaekit.core import Family, Shapes, Support, lazy
+from vaekit.distributions import MixedColumns
 from vaekit.noise import Noise
 
-from .gaussian import Gaussian
+from .category_columns import CategoryColumns
+from .discretized import Discretized
+from .kinds import COUNTS, kind_of
 from .linear import Linear
 
-RARE = 0.02  # share below which a category's logit does not follow the linear model more steeply
+FEW = 32  # values that an ordinal column takes at most
 
 
 class Mixed(Family, Linear):
-    """Log p(x|z) = Σ over columns, each under the member for its kind: ``numbers``, and for categories a probability
-    for each value.
+    """Log p(x|z) = Σ over columns, each under the member for its kind: ``category-columns`` for categories; ``counts``
+    for grids with a lower end alone and ``ordinals`` for those of at most 32 values, where they are given; ``numbers``,
+    by default ``discretized``, for all others.
 
-    A network takes numbers as they are, categories as one-hot vectors, and for each column whether it is hidden.
-    Given z the columns are independent.
+    A network takes what the members make of their columns, and for each column whether it is hidden. Given z the
+    columns are independent.
     """
 
-    def __init__(self, numbers: Family | None = None):
+    def __init__(self, numbers: Family | None = None, counts: Family | None = None, ordinals: Family | None = None):
         super().__init__()
-        self.numbers = numbers
+        self.numbers, self.counts, self.ordinals = numbers, counts, ordinals
 
     def bind(self, shapes: Shapes) -> Self:
         """Phi is (P,), all parameters in a row. Raises ValueError where x is no row of a table."""
         if shapes.columns is None:
             raise ValueError("the mixed likelihood is for the columns of a table: use likelihood 'gaussian'")
         self.event, self.columns = shapes.x, shapes.columns
-        groups: dict[bool, list[int]] = {False: [], True: []}
+        groups: dict[Family, list[int]] = {}
         for position, column in enumerate(shapes.columns):
-            groups[column.categories > 0].append(position)
-        members: list[Family] = []
-        self.order: Tensor
-        for is_category, positions in groups.items():
-            if not positions:
-                continue
-            part = [shapes.columns[position] for position in positions]
-            member = CategoryColumns() if is_category else copy.deepcopy(self.numbers) or Gaussian()
-            members.append(member.bind(_part_of(shapes, part)))
+            groups.setdefault(self._kinds[self._kind(column)], []).append(position)
+        members = [
+            copy.deepcopy(member).bind(_part_of(shapes, [shapes.columns[position] for position in positions]))
+            for member, positions in groups.items()
+        ]
         self.members = nn.ModuleList(members)
-        places = [torch.tensor(positions) for positions in groups.values() if positions]
+        self.order: Tensor
+        places = [torch.tensor(positions) for positions in groups.values()]
         for number, place in enumerate(places):
             self.register_buffer(f"place{number}", place, persistent=False)
         self.register_buffer("order", torch.cat(places).argsort(), persistent=False)
@@ -103,10 +102,26 @@ class Mixed(Family, Linear):
     def forward(self, phi: Tensor) -> Distribution:
         """Phi (..., P)."""
         parts = phi.split(self.sizes, -1)
-        made = [
-            member(part.unflatten(-1, member.phi)) for member, part in zip(self._members, parts, strict=True)
-        ]
+        made = [member(part.unflatten(-1, member.phi)) for member, part in zip(self._members, parts, strict=True)]
         return MixedColumns(made, self._places, self.order)
+
+    @lazy
+    def _kinds(self) -> dict[str, Family]:
+        """The member for each kind of columns."""
+        numbers = self.numbers or Discretized()
+        return {
+            "numbers": numbers,
+            "counts": self.counts or numbers,
+            "ordinals": self.ordinals or numbers,
+            "categories": CategoryColumns(),
+        }
+
+    def _kind(self, column: Support) -> str:
+        if column.categories:
+            return "categories"
+        if column.levels is not None and column.levels <= FEW:
+            return "ordinals"
+        return "counts" if kind_of(column) is COUNTS else "numbers"
 
     @property
     def _members(self) -> list[Family]:
@@ -119,7 +134,7 @@ class Mixed(Family, Linear):
     def _linear(self) -> list[tuple[Linear, Tensor]]:
         for member in self._members:
             if not isinstance(member, Linear):
-                raise ValueError(f"columns under {type(member).__name__} cannot start at a linear model: leave out start")
+                raise ValueError(f"{type(member).__name__} columns cannot start at a linear model: leave out start")
         return list(zip(cast("list[Linear]", self._members), self._places, strict=True))
 
     def _responding(self, like: Tensor) -> list[tuple[Linear, slice]]:
@@ -134,53 +149,6 @@ class Mixed(Family, Linear):
     def _each(self, function: Callable[[Family, Tensor], None]) -> None:
         for member, index in zip(self._members, self._places, strict=True):
             function(member, index)
-
-
-class CategoryColumns(Family, Linear):
-    """Unordered values: a logit for each value of each column."""
-
-    places: Tensor
-
-    def bind(self, shapes: Shapes) -> Self:
-        """Phi is (Σ C,). Raises ValueError where columns are not categories."""
-        sizes = [column.categories for column in shapes.columns or ()]
-        if not sizes or min(sizes) < 1:
-            raise ValueError("this likelihood is for columns of categories")
-        self.event, self.phi = shapes.x, Size([sum(sizes)])
-        places = torch.full((len(sizes), max(sizes)), sum(sizes))
-        start = 0
-        for row, size in zip(places, sizes, strict=True):
-            row[:size] = torch.arange(start, start + size)
-            start += size
-        self.register_buffer("places", places, persistent=False)
-        return self
-
-    def embedded(self, event: Size) -> Size:
-        """(Σ C,)."""
-        return self.phi
-
-    def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """One-hot; zeros where hidden."""
-        seen = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
-        at = self.places.expand(*x.shape, -1).gather(-1, torch.where(seen, x, 0).round().long().unsqueeze(-1))
-        at = torch.where(seen.unsqueeze(-1), at, self.phi.numel()).squeeze(-1)
-        hot = x.new_zeros(*x.shape[:-1], self.phi.numel() + 1)
-        return hot.scatter_(-1, at, 1.0)[..., :-1]
-
-    def responses(self, x: Tensor) -> Tensor:
-        """One-hot; NaN where hidden."""
-        hidden = x.isnan().repeat_interleave((self.places < self.phi.numel()).sum(1), -1)
-        return torch.where(hidden, torch.nan, self.embed(x, ~x.isnan()))
-
-    @torch.no_grad()
-    def begin(self, weight: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits log μ + (W / μ) z, whose softmax is μ + W z to first order."""
-        share = mean.clamp(min=RARE)
-        return weight / share.unsqueeze(1), mean.clamp(min=RARE**2).log()
-
-    def forward(self, phi: Tensor) -> Categories:
-        """Phi (..., Σ C)."""
-        return Categories(pad_logits(phi, self.places))
 
 
 def _part_of(shapes: Shapes, columns: list[Support]) -> Shapes:
