@@ -6,7 +6,8 @@
     python -m benchmarks nats mnist-gated     # a test likelihood, or a published one: minutes to hours, see nats.py
     python -m benchmarks samples              # Fréchet distances of article-heldout and codes: half an hour each
     python -m benchmarks synthesis            # synthetic rows of Adult, ours and simple generators: 20 minutes a seed
-    python -m benchmarks                      # all but nats, samples and synthesis
+    python -m benchmarks anomalies [--seeds 5] [--rows 50000]   # 22 tables and images against detectors: hours
+    python -m benchmarks                      # all but nats, samples, synthesis and anomalies
 
 Ratios are medians over rounds, because machines are noisy. Results are kept in benchmarks/results, one JSON file each.
 """
@@ -197,9 +198,23 @@ def synthesis(seeds: int, only: str) -> None:
     print(table(keep("synthesis", measure(seeds, only))))
 
 
+def anomalies(seeds: int, rows: int, only: str) -> None:
+    """Anomalies in ADBench's tables, and in images."""
+    from benchmarks.anomalies import measure, table
+
+    print(table(keep("anomalies", measure(seeds, rows, only.split(), RESULTS / "anomalies-measured.json"))))
+
+
+def imputation(seeds: int, rows: int, only: str) -> None:
+    """Missing cells of HI-VAE's tables, and of breast cancer."""
+    from benchmarks.imputation import measure
+
+    keep("imputation", measure(seeds, rows, only))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ["speed", "article", "members", "nats", "samples", "synthesis", "all"]
+    parts = ["speed", "article", "members", "nats", "samples", "synthesis", "anomalies", "imputation", "all"]
     parser.add_argument("what", nargs="?", choices=parts, default="all")
     parser.add_argument("recipe", nargs="?", default="mnist-gated", help="of nats: what to train")
     parser.add_argument("--seed", type=int, default=0, help="of nats")
@@ -207,8 +222,9 @@ def main() -> None:
     parser.add_argument("--run", help="of nats: judge this run instead of training one")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=400, help="of members: training steps in a round")
-    parser.add_argument("--only", default="", help="of members: what the names of the cases begin with")
-    parser.add_argument("--seeds", type=int, default=1, help="of synthesis: how many")
+    parser.add_argument("--only", default="", help="of members: how the names of cases begin; of anomalies: methods")
+    parser.add_argument("--seeds", type=int, default=1, help="of synthesis and anomalies: how many")
+    parser.add_argument("--rows", type=int, default=50_000, help="of anomalies: the most of a table")
     args = parser.parse_args()
     if not os.environ.get("VAEKIT_DATA_DIR"):
         sys.exit("set VAEKIT_DATA_DIR to the folder that holds fashion-mnist/ and mnist/")
@@ -224,6 +240,10 @@ def main() -> None:
         samples()
     if args.what == "synthesis":
         synthesis(args.seeds, args.only)
+    if args.what == "anomalies":
+        anomalies(args.seeds, args.rows, args.only)
+    if args.what == "imputation":
+        imputation(args.seeds, args.rows, args.only)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from vaekit.data import Table, blank
+from vaekit.data import Table
 from vaekit.evaluation.fidelity import Fidelity, assess_fidelity
 from vaekit.recipes import Run
-from vaekit.recipes.synthesis import synthesize, table_schema, train_synthesizer
+from vaekit.recipes.synthesis import plain_schema, synthesize, train_synthesizer
 from vaekit.training import choose_device
 
 from .vae import make_reporter
@@ -24,10 +24,10 @@ class VAESynthesizer(BaseEstimator):
 
     ``X`` is a data frame (pandas, polars, pyarrow), an array (N, D) or the path of a CSV or Parquet file. Numbers,
     counts, categories, dates, missing cells, values that are much more frequent than others, and the precision in
-    which numbers are recorded are found in ``fit`` and come back in every row. The model is a variational autoencoder whose decoder
-    draws column after column, each given the earlier ones (``vaekit info synthesis``). Real rows should be kept out of
-    ``fit`` for :meth:`report`. That a row resembles no training row closely can be checked there; it is no guarantee
-    of privacy.
+    which numbers are recorded are found in ``fit`` and come back in new rows. The model is a variational autoencoder
+    whose decoder draws column after column, each given the earlier ones (``vaekit info synthesis``). Real rows should
+    be kept out of ``fit`` for :meth:`report`, which also checks for copies of training rows; that is no guarantee of
+    privacy.
 
     Parameters
     ----------
@@ -114,9 +114,8 @@ class VAESynthesizer(BaseEstimator):
         train = self.rows_ if train is None else Table.read(train)
         if train is None:
             raise ValueError("a synthesizer that was loaded does not hold its training rows; pass them as train")
-        schema = blank(table_schema(self.run_), np.empty((0, self.run_.schema.shape[0])))[0]
         rows = self.sample(len(train) if n is None else n, seed=int(self.seed) + 1)
-        return assess_fidelity(schema, rows, real, train, target=target, seed=int(self.seed))
+        return assess_fidelity(plain_schema(self.run_), rows, real, train, target=target, seed=int(self.seed))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run folder, which :meth:`from_run` and the command line read; its path is returned."""
@@ -124,7 +123,7 @@ class VAESynthesizer(BaseEstimator):
         return self.run_.save(path, overwrite=overwrite)
 
     def _adopt(self, run: Run, rows: Table | None) -> Self:
-        schema = table_schema(run)
+        schema = plain_schema(run)
         self.run_, self.rows_ = run, rows
         names = schema.order or schema.columns
         self.n_features_in_ = len(names)

@@ -18,7 +18,7 @@ BINS = 10  # of equal width between the reference's extremes, for numbers beside
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Tables side by side, as numbers: ``parts`` of (N, D) float64, NaN where missing, numbers in model units, categories
+    """Tables side by side: ``parts`` of (N, D) float64, NaN where missing; numbers in model units, categories
     (``is_category``, (D,)) by their position among all values that occur in any part.
     """
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from itertools import accumulate
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -24,9 +25,10 @@ class Autoregressive(Family):
 
     In place of parameters the decoder gives ``features``. Each column has a network of its own with ``depth`` hidden
     layers of ``width`` units (left out: 128, less for many columns), which sees the features and an embedding of
-    ``embedding`` numbers of each earlier column (Bengio and Bengio, 2000; NADE, Larochelle and Murray, 2011). ``log_prob``
-    takes one pass, a draw one step for each column. Hidden cells are shown as hidden: what the observed cells get is
-    then the log-probability of a normalized distribution, but not their exact marginal under the one for whole rows.
+    ``embedding`` numbers of each earlier column (Bengio and Bengio, 2000; NADE, Larochelle and Murray, 2011).
+    ``log_prob`` takes one pass, a draw one step for each column. ``dropout`` is the share of hidden units left out in
+    training. Hidden cells are shown as hidden: what the observed cells get is then the log-probability of a normalized
+    distribution, but not their exact marginal under the one for whole rows.
     """
 
     visible: Tensor
@@ -43,7 +45,7 @@ class Autoregressive(Family):
         dropout: float = 0.0,
     ):
         super().__init__()
-        if min(features, width or 1, depth, embedding) < 1 or not 0 <= dropout < 1:
+        if min(features, 1 if width is None else width, depth, embedding) < 1 or not 0 <= dropout < 1:
             raise ValueError(
                 f"features, width, depth and embedding must be at least 1 and dropout in [0, 1), "
                 f"got {features}, {width}, {depth}, {embedding} and {dropout}"
@@ -57,18 +59,19 @@ class Autoregressive(Family):
             raise ValueError("the autoregressive likelihood is for the columns of a table: use likelihood 'gaussian'")
         self.columns = Histogram(self.bins).bind(shapes)
         self.event, self.phi = shapes.x, Size([self.features])
-        sizes = torch.tensor([column.categories or self.bins for column in shapes.columns])
-        order = sizes.argsort(stable=True)
-        self.order = order.tolist()
-        rank, starts = order.argsort(), (sizes + 1).cumsum(0) - sizes - 1
+        sizes = [column.categories or self.bins for column in shapes.columns]
+        count, starts = len(sizes), [0, *accumulate(size + 1 for size in sizes)]
+        self.order = sorted(range(count), key=sizes.__getitem__)
+        rank = torch.tensor([self.order.index(column) for column in range(count)])
         self.register_buffer("visible", (rank[:, None] < rank).float(), persistent=False)
-        self.register_buffer("offsets", starts, persistent=False)
-        self.register_buffer("hidden", starts + sizes, persistent=False)
-        self.tokens = nn.Embedding(int((sizes + 1).sum()), self.embedding)
-        self.slopes = nn.Parameter(torch.randn(len(sizes), self.embedding))
-        width = self.width or min(128, max(16, 2048 // len(sizes)))
-        sizes = (len(sizes), self.embedding, self.features, width, self.columns.most)
-        self.networks = _ColumnNetworks(*sizes, depth=self.depth, dropout=self.dropout)
+        self.register_buffer("offsets", torch.tensor(starts[:-1]), persistent=False)
+        self.register_buffer("hidden", torch.tensor(starts[1:]) - 1, persistent=False)
+        self.tokens = nn.Embedding(starts[-1], self.embedding)
+        self.slopes = nn.Parameter(torch.randn(count, self.embedding))
+        width = self.width or min(128, max(16, 2048 // count))
+        self.networks = _ColumnNetworks(
+            count, self.embedding, self.features, width, self.columns.most, depth=self.depth, dropout=self.dropout
+        )
         return self
 
     def embedded(self, event: Size) -> Size:
@@ -93,9 +96,8 @@ class Autoregressive(Family):
         seen = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
         bins = layout.find(torch.where(seen, x, 0))
         rank = layout.take(frequencies.cumsum(1) - frequencies / 2, bins) - 0.5
-        along = torch.where(layout.unordered | ~seen, 0, rank)
         tokens = self.tokens(torch.where(seen, bins + self.offsets[columns], self.hidden[columns]))
-        return tokens + along.unsqueeze(-1) * self.slopes[columns]
+        return tokens + torch.where(seen, rank, 0).unsqueeze(-1) * self.slopes[columns]
 
     def given(self, features: Tensor, x: Tensor, mask: Tensor | None) -> HistogramColumns:
         """All columns, each given the earlier ones in x."""

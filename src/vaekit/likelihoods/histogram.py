@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Self
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 from torch import Size, Tensor
 
 from vaekit.core import Family, Shapes, Support
-from vaekit.distributions import Bins, Histogram as HistogramColumns
+from vaekit.distributions import Bins
+from vaekit.distributions import Histogram as HistogramColumns
 
 SPIKE_WIDTH = 1e-3  # of a continuous column's unit: how wide the bin of a value is that has a mass of its own
 LEAST = 20  # examples that a bin should hold
 TAIL = 0.05  # mean excess over the range of the data, as a share of the range
+DEFAULT = 256  # values a column is taken to hold before examples are seen
 UNSEEN = 0.5  # examples that every bin has beforehand (Krichevsky and Trofimov, 1981)
 
 
@@ -53,9 +56,8 @@ class Histogram(Family):
         for name, width in (("edges", self.most + 1), ("grain", self.most), ("log_frequencies", self.most)):
             self.register_buffer(name, torch.zeros(len(self.columns), width))
         self.register_buffer("tail", torch.ones(len(self.columns)))
-        normal = torch.special.ndtri((torch.arange(256) + 0.5) / 256).double().numpy()
         for at, column in enumerate(self.columns):
-            self._place(at, column, _default_values(column, normal))
+            self._place(at, column, _default_values(column))
         return self
 
     @torch.no_grad()
@@ -89,7 +91,7 @@ class Histogram(Family):
         self.log_frequencies[at] = -math.inf
         self.log_frequencies[at, :used] = torch.as_tensor(np.log(counts / counts.sum()), device=device)
         finite = edges[np.isfinite(edges)]
-        self.tail[at] = max(TAIL * (finite[-1] - finite[0]), float(self.cell[at]))
+        self.tail[at] = max(TAIL * (finite[-1] - finite[0]), float(column.step or column.unit))  # pyright: ignore
 
 
 def choose_bins(values: np.ndarray, column: Support, most: int, quantiles: int) -> tuple[np.ndarray, np.ndarray]:
@@ -126,11 +128,12 @@ def _own_bins(at: np.ndarray, spikes: np.ndarray | None, most: int, quantiles: i
     return distinct if 2 * len(distinct) + 3 <= most else distinct[counts * quantiles >= len(at)]
 
 
-def _default_values(column: Support, normal: np.ndarray) -> np.ndarray:
-    """What a column is taken to hold before examples are seen."""
+def _default_values(column: Support) -> np.ndarray:
+    """What a column is taken to hold before examples are seen: evenly spread quantiles of a standard normal."""
     if column.categories:
         return np.arange(column.categories, dtype=float)
     step, low = float(column.step or 0.0), float(column.low)  # pyright: ignore
+    normal = np.array([NormalDist().inv_cdf((i + 0.5) / DEFAULT) for i in range(DEFAULT)])
     values = np.clip(normal, low, float(column.high))  # pyright: ignore
     anchor = low if math.isfinite(low) else 0.0
     return anchor + np.rint((values - anchor) / step) * step if step else values

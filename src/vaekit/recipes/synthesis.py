@@ -1,4 +1,4 @@
-"""Synthetic rows of a table: a training that also learns which cells are missing, and draws in the table's own types."""
+"""Synthetic rows of a table: a training that also learns which cells are missing, and draws in the table's types."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vaekit import tasks
@@ -57,6 +58,12 @@ def synthesize(run: Run, n: int, where: Where | None = None, *, seed: int = 0) -
     x = tasks.synthesize(run.model, n, fixed, run.context(1), seed=seed)
     schema, cells = blank(schema, x.numpy())
     return schema.restore(cells)
+
+
+def plain_schema(run: Run) -> TableSchema:
+    """The schema of the rows as they came, without the columns that say what is missing."""
+    schema = table_schema(run)
+    return blank(schema, np.empty((0, *schema.shape)))[0]
 
 
 def table_schema(run: Run) -> TableSchema:
