@@ -15,13 +15,14 @@ FAR = -10.0
 
 class Kernel(NamedTuple):
     """A distribution symmetric about 0: ``log_mass(upper, lower, length)`` of an interval, ``log_density(x)``,
-    ``cdf(x)`` and its inverse ``quantile(u)``.
+    ``cdf(x)`` and its inverse ``quantile(u)``; ``scale`` times it has variance 1.
     """
 
     log_mass: Callable[[Tensor, Tensor, Tensor], Tensor]
     log_density: Callable[[Tensor], Tensor]
     cdf: Callable[[Tensor], Tensor]
     quantile: Callable[[Tensor], Tensor]
+    scale: float
 
 
 def _logistic_mass(upper: Tensor, lower: Tensor, length: Tensor) -> Tensor:
@@ -58,7 +59,11 @@ def _normal_density(x: Tensor) -> Tensor:
     return -0.5 * x.square() - 0.5 * math.log(2 * math.pi)
 
 
+def _logistic_density(x: Tensor) -> Tensor:
+    return F.logsigmoid(x) + F.logsigmoid(-x)
+
+
 KERNELS = {
-    "logistic": Kernel(_logistic_mass, lambda x: F.logsigmoid(x) + F.logsigmoid(-x), torch.sigmoid, torch.logit),
-    "normal": Kernel(_normal_mass, _normal_density, torch.special.ndtr, torch.special.ndtri),
+    "logistic": Kernel(_logistic_mass, _logistic_density, torch.sigmoid, torch.logit, math.sqrt(3) / math.pi),
+    "normal": Kernel(_normal_mass, _normal_density, torch.special.ndtr, torch.special.ndtri, 1.0),
 }

@@ -19,7 +19,7 @@ from .linear import Linear
 from .scales import SCALES, choose
 from .warps import KNOTS, normal_scores
 
-WIDEST = 1e4
+LARGEST = math.log(1e4)  # logarithm of the deviation, either way
 
 
 class Discretized(Family, Linear):
@@ -27,7 +27,7 @@ class Discretized(Family, Linear):
     recorded value, divided by what it has between the column's ends.
 
     Masses are comparable whatever the units, and none exceeds 1; a column without a step has density · unit. μ = φ₁,
-    and σ is what ``noise`` says, as in :class:`LocationScale`, kept above ``floor``, in model units. ``kernel`` is
+    and σ² is floor² + what ``noise`` says, as in :class:`LocationScale`, in model units. ``kernel`` is
     ``"logistic"`` or ``"normal"``, or, with ``components`` above 1, a mixture whose weights the network gives. With
     ``spikes`` each value that a column is full of has a mass of its own, of which the network gives the logit; with
     ``warp`` the kernels lie over normal scores of the training data, a monotone map of each column (x ↦ Φ⁻¹(rank)),
@@ -41,13 +41,13 @@ class Discretized(Family, Linear):
         components: int = 1,
         spikes: bool = True,
         warp: bool = True,
-        floor: float = 1e-3,
+        floor: float = 0.01,
     ):
         super().__init__()
         if kernel not in KERNELS:
             raise ValueError(f"the kernel is one of {', '.join(KERNELS)}; got {kernel!r}")
-        if components < 1 or not floor > 0:
-            raise ValueError(f"components must be at least 1 and floor above 0, got {components} and {floor:g}")
+        if components < 1 or not 0 <= floor < math.inf:
+            raise ValueError(f"components must be at least 1 and floor at least 0, got {components} and {floor:g}")
         self.scale = choose("noise of the discretized likelihood", noise, SCALES)
         self.kernel, self.noise, self.components = kernel, noise, components
         self.spikes, self.warp, self.floor = spikes, warp, floor
@@ -134,7 +134,8 @@ class Discretized(Family, Linear):
         if self.components > 1:
             loc, log_weights = loc + self.shift, rest.pop().log_softmax(-2)
         log_sigma = self.log_sigma + rest[0] if rest else self.log_sigma
-        sigma = log_sigma.clamp(math.log(self.floor), math.log(WIDEST)).exp()
+        sigma = log_sigma.clamp(-LARGEST, LARGEST).exp()
+        sigma = (sigma.square() + self.floor**2).sqrt()
         log_spikes = None
         if self.at.shape[1]:
             padded = pad_logits(logits, self.places)
@@ -153,6 +154,6 @@ class Discretized(Family, Linear):
         for component in range(self.components):
             at = slice(component * len(mean), (component + 1) * len(mean))
             weights[at], biases[at] = weight, mean
-        deviation = variance.sqrt() * (math.sqrt(3) / math.pi if self.kernel == "logistic" else 1.0)
+        deviation = (variance - self.floor**2).maximum(1e-4 * variance).sqrt() * KERNELS[self.kernel].scale
         self.log_sigma.data.copy_((deviation if self.scale.each else deviation.mean()).log())
         return weights, biases
