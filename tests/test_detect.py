@@ -13,13 +13,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from vaekit import VAEDetector, tasks
 from vaekit.core import Batch, Parts, Shapes
 from vaekit.estimators import PyODDetector
-from vaekit.likelihoods import Gaussian, Mixed
+from vaekit.likelihoods import Gaussian
 from vaekit.models import LinearGaussian, OneLayerVAE
 from vaekit.models.concentration import concentrate
 from vaekit.networks import LinearResidual
 from vaekit.posteriors import DiagonalNormal
 from vaekit.priors import StandardNormal
-from vaekit.training import Feed
 
 QUICK = {"latent_dim": 2, "network": {"name": "linear-residual", "hidden": [8]}, "refit": None}
 
@@ -128,7 +127,7 @@ def test_p_values_are_uniform_and_thresholds_hold_the_rate():
     rng = np.random.default_rng(0)
     held, new = rng.gumbel(size=199), rng.gumbel(size=20_000)
     p = tasks.p_values(new, held)
-    assert p.min() == 1 / 200 and p.max() == 1
+    assert (p.min(), p.max()) == (1 / 200, 1)
     draws = [tasks.p_values(rng.gumbel(size=1), rng.gumbel(size=19))[0] for _ in range(4000)]
     shares = np.bincount(np.rint(np.array(draws) * 20).astype(int), minlength=21)[1:] / 4000
     np.testing.assert_allclose(shares, 0.05, atol=0.015)
@@ -189,7 +188,8 @@ def test_a_category_that_is_new_is_a_surprise():
     other = frame.head(2).copy()
     other.loc[0, "c"] = "never seen"
     before, after = detector.score_samples(frame.head(2)), detector.score_samples(other)
-    assert after[0] < before[0] - 1 and after[1] == before[1]
+    assert after[0] < before[0] - 1
+    assert after[1] == before[1]
 
 
 def test_a_detector_is_kept_and_loaded(tmp_path):
@@ -249,7 +249,8 @@ def test_the_face_of_pyod():
     np.testing.assert_allclose(detector.decision_function(x), detector.decision_scores_)
     assert (detector.decision_scores_ > detector.threshold_).sum() == 5
     chances = detector.predict_proba(x)
-    assert chances.shape == (100, 2) and np.allclose(chances.sum(1), 1) and chances[-1, 1] > chances[0, 1]
+    np.testing.assert_allclose(chances.sum(1), 1)
+    assert chances[-1, 1] > chances[0, 1]
 
 
 def test_the_command_streams_scores_and_explains(tmp_path, capsys):
@@ -262,13 +263,14 @@ def test_the_command_streams_scores_and_explains(tmp_path, capsys):
     kept = str(tmp_path / "run")
     assert run(["detect", str(tmp_path / "rows.csv"), "--epochs", "3", "--run", kept, "--explain", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["rows"] == 150 and found["most_surprising"][0]["row"] == 3
-    scores, pictures = tmp_path / "scores.parquet", tmp_path / "pictures"
-    command = ["detect", kept, "--data", str(tmp_path / "rows.parquet"), "--out", str(scores), "--picture", str(pictures)]
-    assert run(command) == 0
+    assert (found["rows"], found["most_surprising"][0]["row"]) == (150, 3)
+    data, scores, pictures = (tmp_path / name for name in ("rows.parquet", "scores.parquet", "pictures"))
+    options = ["--data", str(data), "--out", str(scores), "--picture", str(pictures)]
+    assert run(["detect", kept, *options]) == 0
     assert "row 3:" in capsys.readouterr().out
     import pandas
 
     written = pandas.read_parquet(scores)
-    assert list(written) == ["row", "surprise", "p_value", "anomaly"] and len(written) == 150
+    assert list(written) == ["row", "surprise", "p_value", "anomaly"]
+    assert len(written) == 150
     assert {path.name for path in pictures.iterdir()} == {"surprise.png", "causes.png"}

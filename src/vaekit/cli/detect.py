@@ -34,10 +34,11 @@ def detect(
         float | None, Parameter(help="share of the rows learned from that are anomalies", validator=SHARE)
     ] = None,
     false_alarm: Annotated[
-        float, Parameter(help="share of normal rows that may be called anomalies, without contamination", validator=SHARE)
+        float, Parameter(help="without contamination: share of normal rows that may be called so", validator=SHARE)
     ] = 0.01,
     trim: Annotated[
-        float, Parameter(help="share of the rows that is not learned from; 0 where all are normal", validator=Number(gte=0, lt=1))
+        float,
+        Parameter(help="share of the rows not learned from; 0 where all are normal", validator=Number(gte=0, lt=1)),
     ] = 0.4,
     run: Annotated[str | None, Parameter(help="folder to keep the detector in that is trained", metavar="RUN")] = None,
     picture: Annotated[str | None, Parameter(help="folder for pictures of surprises and causes", metavar="DIR")] = None,
@@ -142,8 +143,9 @@ def _loaded(source: str, choices: dict[str, Any]) -> VAEDetector:
 
     if (Path(source) / FILE).exists():
         return VAEDetector.load(source, device=choices["device"])
+    of_training = ("trim", "epochs")
     with status("finding the threshold"):
-        return VAEDetector.from_run(source, **{name: choices[name] for name in choices if name not in ("trim", "epochs")})
+        return VAEDetector.from_run(source, **{key: value for key, value in choices.items() if key not in of_training})
 
 
 def _parts(detector: VAEDetector, source: str, data: str | None) -> Iterator[Any]:
@@ -188,18 +190,19 @@ def _draw(found: Found, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     plots.save(plots.surprise(np.concatenate(found.scores), found.threshold), folder / "surprise.png")
     names = ["surprise.png"]
-    if found.explanation is not None and found.explanation.columns:
+    why = found.explanation
+    if why is not None and why.columns:
         rows = [f"row {index:,}" for _, index, _ in found.top]
-        values = [[str(row.columns[name][0]) for name in found.explanation.columns] for _, _, row in found.top]
-        plots.save(plots.causes(found.explanation.added, found.explanation.columns, rows, values), folder / "causes.png")
+        values = [[str(row.columns[name][0]) for name in why.columns] for _, _, row in found.top]
+        plots.save(plots.causes(why.added, why.columns, rows, values), folder / "causes.png")
         names.append("causes.png")
     note(f"{', '.join(names)} in {folder}")
 
 
 def _print(found: Found, count: int) -> None:
     out = show.console()
-    share = f"{found.anomalies:,} of {found.rows:,} rows are anomalies: more surprising than {found.threshold:,.1f} nats"
-    out.print(share, style="bold", soft_wrap=True)
+    share = f"{found.anomalies:,} of {found.rows:,} rows are anomalies"
+    out.print(f"{share}: more surprising than {found.threshold:,.1f} nats", style="bold", soft_wrap=True)
     for at, (score, index, _) in enumerate(found.top[:count]):
         verdict = "" if found.baseline is None else f", linear-Gaussian p = {found.baseline[at]:.4f}"
         out.print(f"\nrow {index:,}: {score:,.1f} nats, p = {found.p_values[at]:.4f}{verdict}", style="bold")

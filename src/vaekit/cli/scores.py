@@ -26,7 +26,9 @@ class ScoreFile:
             self.temporary = self.stack.enter_context(store.replacing(self.path))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.writer is not None:
             self.writer.close()
         self.stack.__exit__(kind, error, trace)

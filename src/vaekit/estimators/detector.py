@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaekit import store
@@ -134,9 +134,10 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.runs_ = found.runs
         surprise = self._surprise(x)
         held = found.held if len(found.held) else np.arange(len(surprise))
-        if found.baseline is not None:
+        schema = self.runs_[0].schema
+        if found.baseline is not None and is_table(schema):
             self.baseline_ = found.baseline
-            self.baseline_held_out_ = baseline_surprises(found.baseline, self.runs_[0].schema, x[held])
+            self.baseline_held_out_ = baseline_surprises(found.baseline, schema, x[held])
         return self._calibrate(surprise[held], surprise)
 
     @classmethod
@@ -178,9 +179,10 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         images, and of runs that were trained without it.
         """
         check_is_fitted(self, "runs_")
-        if not hasattr(self, "baseline_"):
+        schema = self.runs_[0].schema
+        if not (is_table(schema) and hasattr(self, "baseline_")):
             return None
-        found = baseline_surprises(self.baseline_, self.runs_[0].schema, self._examples(X))
+        found = baseline_surprises(self.baseline_, schema, self._examples(X))
         return p_values(found, self.baseline_held_out_)
 
     def explain(self, X: Any, *, top: int = 5, level: float = 0.9) -> Explanation:
@@ -280,11 +282,14 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     def _examples(self, X: Any, *, reset: bool = False) -> Any:
         """X as a table, or as an array of images; once fitted, as what it was in ``fit``."""
-        if isinstance(X, (Table, str, Path)):
-            return Table.read(X)
-        fitted = None if reset else self.runs_[0].schema
-        images = fitted is not None and not is_table(fitted)
-        validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=False)
-        if images or np.ndim(X) > 2:
-            return as_array(X)[0]
-        return Table.read(X)
+        images = not reset and not is_table(self.runs_[0].schema)
+        if Table.suits(X) and not images:
+            table = Table.read(X)
+            if not isinstance(X, (Table, str, Path)):
+                validate_data(self, X, reset=reset, skip_check_array=True)
+            return table
+        of_objects = getattr(getattr(X, "dtype", None), "hasobject", False)
+        x = check_array(X, allow_nd=True, ensure_all_finite=False) if of_objects else as_array(X)[0]
+        x = check_array(x, dtype=None, allow_nd=True, ensure_all_finite=False)  # pyright: ignore[reportArgumentType]
+        validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=x.ndim == 2)
+        return x if images or x.ndim > 2 else Table.read(x)

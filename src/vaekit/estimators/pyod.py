@@ -39,8 +39,8 @@ class PyODDetector(BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from X; y is ignored."""
-        base = VAEDetector() if self.detector is None else clone(self.detector)
-        self.detector_ = base.set_params(contamination=self.contamination).fit(X)
+        chosen = {} if self.detector is None else clone(self.detector).get_params()  # pyright: ignore
+        self.detector_ = VAEDetector(**(chosen | {"contamination": self.contamination})).fit(X)
         self.decision_scores_ = self.decision_function(X)
         self.threshold_ = -self.detector_.offset_
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)

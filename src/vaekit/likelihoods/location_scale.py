@@ -24,8 +24,8 @@ class LocationScale(Continuous, Linear, ABC):
 
     ``"shared"``: one parameter; ``"elementwise"``: one for each element; ``"output"``: from the network, exp(φ₂) times
     the start; ``"fixed"``: not learned. ``sigma``, in model units, is where σ starts, by default 1/e, or stays if it is
-    fixed, by default 1. σ is kept above 1e-4. With a ``floor`` σ² = floor² + what is learned: differences below it count
-    for little, however small a column's noise is.
+    fixed, by default 1. σ is kept above 1e-4. With a ``floor`` σ² = floor² + what is learned: differences below it
+    count for little, however small a column's noise is.
     """
 
     scales: ClassVar[Mapping[str, Scale]] = SCALES

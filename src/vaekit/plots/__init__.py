@@ -9,5 +9,5 @@ from .scatter import clusters
 from .style import save
 from .training import curves
 
-__all__ = ["causes", "clusters", "curves", "distances", "interpolation", "manifold", "marginals", "measures", "reconstructions",
-           "samples", "save", "side_by_side", "surprise", "traversals", "trends"]  # fmt: skip
+__all__ = ["causes", "clusters", "curves", "distances", "interpolation", "manifold", "marginals", "measures",
+           "reconstructions", "samples", "save", "side_by_side", "surprise", "traversals", "trends"]  # fmt: skip

@@ -36,9 +36,9 @@ def surprise(scores: ArrayLike, threshold: float | None = None, *, title: str | 
         ax.bar(edges[:-1][chosen], counts[chosen], np.diff(edges)[chosen], align="edge", color=color, linewidth=0)
     if threshold is not None and np.isfinite(threshold):
         ax.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        count = int((scores >= threshold).sum())
-        ax.annotate(f"threshold {threshold:,.1f}\n{count:,} of {len(scores):,} above", (threshold, 1), (6, -4),
-                    xycoords=("data", "axes fraction"), textcoords="offset points", va="top", size=8.5, color=MUTED)  # fmt: skip
+        text = f"threshold {threshold:,.1f}\n{int((scores >= threshold).sum()):,} of {len(scores):,} above"
+        place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top"}
+        ax.annotate(text, (threshold, 1), (6, -4), size=8.5, color=MUTED, **place)
     ax.set_yscale("symlog", linthresh=1)
     ax.set_ylim(0, 1.7 * counts.max() + 1)
     ax.yaxis.set_major_formatter("{x:,.0f}")
@@ -63,7 +63,7 @@ def causes(
     parts = finite("parts", parts)
     if parts.ndim != 2 or parts.shape != (len(rows), len(columns)):
         raise ValueError(f"parts must be of shape ({len(rows)}, {len(columns)}), but their shape is {parts.shape}.")
-    shown = np.sort(np.argsort(-parts.max(0), kind="stable")[:COLUMNS])
+    shown = sorted(np.argsort(-parts.max(0), kind="stable")[:COLUMNS].tolist())
     heat = np.log10(1 + np.clip(parts[:, shown], 0, None))
     wide = values is not None and len(shown) <= 12
     figure = new_figure(1.6 + len(shown) * CELL_INCHES * (2 if wide else 1), 1.2 + len(rows) * CELL_INCHES)

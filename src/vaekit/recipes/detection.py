@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from numbers import Number
 from typing import Any, TypeGuard
@@ -104,10 +104,7 @@ def train_detector(
     for name, value in (choices or {}).items():
         options[name] = merged(name, options.get(name), value)
     request = TrainRequest.parse(options)
-    if isinstance(x, Table):
-        schema = TableSchema.infer(x, choices=request.schema, constants=True)
-    else:
-        schema = Schema.infer(x)
+    schema = _schema(x, request)
     kept, held = divide(request, len(x), None)
     given: dict[str, Any] = {"held_out": 0.0}
     baseline = None
@@ -134,17 +131,17 @@ def train_detector(
 def surprises(
     runs: Sequence[Run], x: Table | np.ndarray, samples: int = 32, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over the members of -log p(x), of images less their complexity, and of the effective sample size: float64
-    (N,) each.
+    """The mean over the members of -log p(x), of images less their complexity, and of the effective sample size:
+    float64 (N,) each.
 
     A category that the training data did not have counts as one more observation would, -log 1/(N + 1).
     """
     schema = runs[0].schema
     feed = _feed(runs[0], x)
     found = [tasks.surprise(run.model, feed, samples, seed=seed) for run in runs]
-    score, ess = (sum(getattr(one, name) for one in found).numpy() / len(runs) for name in ("score", "ess"))
+    score, ess = (_mean([getattr(one, name) for one in found]) for name in ("score", "ess"))
     if is_table(schema):
-        return score + _unseen(runs[0], x).sum(1), ess
+        return score + _unseen(runs[0], schema, Table.read(x)).sum(1), ess
     return score - tasks.complexity(np.asarray(x)), ess
 
 
@@ -160,20 +157,22 @@ def explain(
     """The parts of :func:`surprises`, and the ``top`` cells of each row that add most to it, with what the first member
     expects of them when they are hidden and the central interval of probability ``level``.
     """
-    first = runs[0]
+    first, schema = runs[0], runs[0].schema
     feed = _feed(first, x)
     found = [tasks.causes(run.model, feed, samples, seed=seed) for run in runs]
-    surprise, cells, latent = (
-        sum(getattr(one, name) for one in found).numpy() / len(runs) for name in ("score", "cells", "latent")
-    )
-    if not is_table(first.schema):
+    surprise, cells, latent = (_mean([getattr(one, name) for one in found]) for name in ("score", "cells", "latent"))
+    if not is_table(schema):
         complexity = tasks.complexity(np.asarray(x))
         return Explanation(surprise - complexity, cells, latent, complexity, None, (), ())
-    unseen = _unseen(first, x)
+    table = schema.read(x)
+    unseen = _unseen(first, schema, table)
     surprise, cells = surprise + unseen.sum(1), cells + unseen
-    added = unseen + sum(tasks.added(run.model, feed.x, samples, seed=seed) for run in runs).numpy() / len(runs)
-    causes = _largest(first, x, feed.x, added, cells, top, level, seed)
-    return Explanation(surprise, cells, latent, np.zeros_like(latent), added, first.schema.columns, causes)
+    added = unseen + _mean([tasks.added(run.model, feed.x, samples, seed=seed) for run in runs])
+    order = np.argsort(-added, 1, kind="stable")[:, :top]
+    rows, columns = (torch.from_numpy(at.reshape(-1)) for at in (np.indices(order.shape)[0], order))
+    told = tasks.expected(first.model, feed.x, rows, columns, level=level, seed=seed)
+    causes = _causes(schema, table, zip(rows.tolist(), columns.tolist(), strict=True), told, added, cells)
+    return Explanation(surprise, cells, latent, np.zeros_like(latent), added, schema.columns, causes)
 
 
 def baseline_surprises(baseline: GaussianTable, schema: TableSchema, x: Table) -> np.ndarray:
@@ -197,30 +196,40 @@ def is_table(schema: Schema | TableSchema) -> TypeGuard[TableSchema]:
     return isinstance(schema, TableSchema)
 
 
+def _schema(x: Table | np.ndarray, request: TrainRequest) -> Schema | TableSchema:
+    """Columns that are constant stay, as new rows may differ in them."""
+    return TableSchema.infer(x, choices=request.schema, constants=True) if isinstance(x, Table) else Schema.infer(x)
+
+
 def _feed(run: Run, x: Table | np.ndarray) -> Feed:
     if is_table(run.schema):
         return Feed(torch.from_numpy(run.schema.normalize(x, unknown="missing")))
     return run.feed(x)
 
 
-def _unseen(run: Run, x: Table) -> np.ndarray:
+def _mean(members: Sequence[torch.Tensor]) -> np.ndarray:
+    return torch.stack(list(members)).mean(0).numpy()
+
+
+def _unseen(run: Run, schema: TableSchema, x: Table) -> np.ndarray:
     """Nats of the cells (N, D) that hold a category which the training data did not have; 0 of all others."""
-    return run.schema.unseen(x) * math.log(run.model.shapes.examples + 1)
+    return schema.unseen(x) * math.log(run.model.shapes.examples + 1)
 
 
-def _largest(
-    run: Run, raw: Table, x: torch.Tensor, added: np.ndarray, parts: np.ndarray, top: int, level: float, seed: int
+def _causes(
+    schema: TableSchema,
+    table: Table,
+    cells: Iterable[tuple[int, int]],
+    told: tasks.Expectation,
+    added: np.ndarray,
+    parts: np.ndarray,
 ) -> tuple[Cause, ...]:
-    """The ``top`` cells of each row, with what was expected there."""
-    schema, table = run.schema, run.schema.read(raw)
-    order = np.argsort(-added, 1, kind="stable")[:, :top]
-    rows, columns = np.repeat(np.arange(len(order)), order.shape[1]), order.reshape(-1)
-    found = tasks.expected(run.model, x, torch.from_numpy(rows), torch.from_numpy(columns), level=level, seed=seed)
+    """Of each of the cells (row, column), what it is and what was expected there, in the table's own units."""
     causes: list[Cause] = []
-    for at, (row, position) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+    for at, (row, position) in enumerate(cells):
         column = schema.table[position]
-        told = [column.decode(part[at : at + 1].numpy())[0] for part in (found.value, found.low, found.high)]
+        value, *interval = (column.decode(part[at : at + 1].numpy())[0] for part in (told.value, told.low, told.high))
         nats, part = float(added[row, position]), float(parts[row, position])
-        value = table.columns[column.name][row]
-        causes.append(Cause(row, column.name, nats, part, value, *(told[:1] if column.values else told)))
+        ends = () if column.values else interval
+        causes.append(Cause(row, column.name, nats, part, table.columns[column.name][row], value, *ends))
     return tuple(causes)
