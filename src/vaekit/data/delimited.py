@@ -143,7 +143,8 @@ def _names(path: Path, lines: list[str], delimiter: str) -> list[str]:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"{path} has two columns of the same name, {twice[0]!r}; rename one")
-    if len(names) > 1 and all(is_number(name) for name in names):
+    counted = names[0].isdigit() and names == [str(int(names[0]) + place) for place in range(len(names))]
+    if len(names) > 1 and not counted and all(map(is_number, names)):
         raise ValueError(f"the first line of {path} holds numbers; put a line with the names of the columns before it")
     return names
 

@@ -146,7 +146,9 @@ class Table:
         if self.native != "numpy":
             return natives.to_frame(self.columns, self.dtypes, self.native)
         mixed = "object" in self.dtypes.values()
-        dtype = object if mixed else np.result_type(*self.dtypes.values(), *self.columns.values())
+        dtype = object if mixed else np.result_type(*set(self.dtypes.values()))
+        if not mixed and dtype.kind in "iub" and any(values.dtype.kind == "f" for values in self.columns.values()):
+            dtype = np.dtype(np.float64)  # the type has no room for missing cells
         array = np.empty((len(self), len(self.columns)), dtype)
         for position, values in enumerate(self.columns.values()):
             array[:, position] = natives.blanked(values) if mixed else values
@@ -171,13 +173,17 @@ def _as_frame(raw: Any) -> Any:
     try:
         frame = nw.from_native(raw, eager_only=True, pass_through=True)
     except nw.exceptions.DuplicateError as error:
-        raise ValueError("the table has two columns of the same name; rename one") from error
+        raise ValueError(_twice(raw.columns)) from error
     if not isinstance(frame, nw.DataFrame):
         return None
-    twice = [name for name, count in Counter(map(str, frame.columns)).items() if count > 1]
-    if twice:
-        raise ValueError(f"the table has two columns of the same name, {twice[0]!r}; rename one")
+    if len(set(map(str, frame.columns))) < len(frame.columns):
+        raise ValueError(_twice(frame.columns))
     return frame
+
+
+def _twice(names: Sequence[Any]) -> str:
+    ((name, _),) = Counter(map(str, names)).most_common(1)
+    return f"the table has two columns of the same name, {name!r}; rename one"
 
 
 def _check_file(path: Path) -> None:

@@ -48,13 +48,13 @@ def infer_column(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, An
 
 def _check_texts(raw: np.ndarray) -> bool:
     """Whether texts are numbers; LeftOutError for those that are neither numbers nor categories."""
-    counts = Counter(raw.tolist())
-    del counts[None]
-    types = {type(value).__name__ for value in counts}
+    types = {kind.__name__ for kind in set(map(type, raw.tolist())) - {type(None)}}
     if len(types) > 1:
         raise LeftOutError(f"mixed: it holds values of the types {', '.join(sorted(types))}; convert them to one")
     if types - {"str", "bool", "bool_"}:
         raise LeftOutError(f"of {types.pop()} objects, which a model cannot take")
+    counts = Counter(raw.tolist())
+    del counts[None]
     n, distinct = counts.total(), len(counts)
     if distinct <= FEW or types != {"str"}:
         return False

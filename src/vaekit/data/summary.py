@@ -55,10 +55,10 @@ def describe_table(dataset: Dataset, schema: TableSchema) -> dict[str, Any]:
     """Return the figures of a table as a dictionary for JSON.
 
     ``name``, ``source``, ``kind`` ("table"), ``rows``; ``columns``, each with ``name``, ``kind`` ("left-out" with a
-    ``reason``), ``dtype``, ``missing`` (share of the rows), and, unless left out, ``extent`` (the range in
-    words), ``step`` (None if continuous), ``frequent`` (values with their shares: the categories, or the spikes of a numeric column),
-    ``distinct`` and ``heavy_tail``; ``relations``: columns that determine others; ``remarks`` on what was read;
-    ``memory_bytes``.
+    ``reason``), ``dtype``, ``missing`` (share of the rows), and, unless left out, ``extent`` (the range in words),
+    ``step`` (None if continuous), ``frequent`` (values with their shares: the categories, or the spikes of a numeric
+    column), ``distinct`` and ``heavy_tail``; ``relations``: columns that determine others; ``remarks`` on what was
+    read; ``memory_bytes``.
     """
     table: Table = dataset.x
     known, reasons = {column.name: column for column in schema.table}, dict(schema.left_out)

@@ -202,7 +202,8 @@ def _warn_of_ignored(schema: TableSchema, table: Table) -> None:
 
 def _differs(column: Column, values: np.ndarray) -> bool:
     try:
-        return bool(column.unseen(values).any() or np.ptp(column.encode(values)) or column.encode(values)[0])
+        x = column.encode(values)
+        return bool((x[~np.isnan(x)] != 0).any())
     except ValueError:
         return True
 

@@ -29,9 +29,9 @@ class Evaluation:
     three and ``bits_per_dim`` are None where likelihood or posterior are no densities, ``bits_per_dim`` also where
     values are continuous, and ``ess`` where every draw from the posterior is the same. ``active_units``: latents whose
     posterior mean varies by more than 0.01 (Burda et al., 2016). ``mse`` and ``ssim`` compare x, in model units, with
-    the decoded posterior mean; ``ssim`` is None for data that are not images. Of the rows of a table ``mse`` is over the
-    observed numbers, standardized, and ``accuracy`` the share of the observed categories that are reconstructed; None
-    where there are none.
+    the decoded posterior mean; ``ssim`` is None for data that are not images. Of the rows of a table ``mse`` is over
+    the observed numbers, standardized, and ``accuracy`` the share of the observed categories that are reconstructed;
+    None where there are none.
     """
 
     n: int

@@ -19,6 +19,7 @@ from .linear import Linear
 from .scales import SCALES, choose
 from .warps import KNOTS, normal_scores
 
+QUICK = 10.0  # log σ over its parameter: a network's bias would have as many steps to go, one parameter has them alone
 LARGEST = math.log(1e4)  # logarithm of the deviation, either way
 
 
@@ -65,9 +66,10 @@ class Discretized(Family, Linear):
         self.kernels = self.outputs * self.components * count
         self.phi = Size([self.kernels + sum(sizes)])
         self._register(Support.join(shapes.columns), [column.spikes for column in shapes.columns], sizes)
-        grids = (self.step > 0).tolist()
-        self.traits = any(grids), all(grids), bool((self.low.isfinite() | self.high.isfinite()).any())
-        self.log_sigma = self.scale.logarithm(Size([self.components, count]), 1 / math.e)
+        grids = [bool(column.step) for column in shapes.columns]
+        ended = any(math.isfinite(end) for column in shapes.columns for end in (column.low, column.high))
+        self.traits = any(grids), all(grids), ended
+        self.log_sigma = self.scale.logarithm(Size([self.components, count]), math.exp(-1 / QUICK))
         if self.components > 1:
             self.shift = nn.Parameter(torch.linspace(-1, 1, self.components).unsqueeze(1).repeat(1, count))
         return self
@@ -133,7 +135,7 @@ class Discretized(Family, Linear):
         log_weights = torch.zeros_like(loc)
         if self.components > 1:
             loc, log_weights = loc + self.shift, rest.pop().log_softmax(-2)
-        log_sigma = self.log_sigma + rest[0] if rest else self.log_sigma
+        log_sigma = QUICK * self.log_sigma + (rest[0] if rest else 0.0)
         sigma = log_sigma.clamp(-LARGEST, LARGEST).exp()
         sigma = (sigma.square() + self.floor**2).sqrt()
         log_spikes = None
@@ -155,5 +157,5 @@ class Discretized(Family, Linear):
             at = slice(component * len(mean), (component + 1) * len(mean))
             weights[at], biases[at] = weight, mean
         deviation = (variance - self.floor**2).maximum(1e-4 * variance).sqrt() * KERNELS[self.kernel].scale
-        self.log_sigma.data.copy_((deviation if self.scale.each else deviation.mean()).log())
+        self.log_sigma.data.copy_((deviation if self.scale.each else deviation.mean()).log() / QUICK)
         return weights, biases
