@@ -69,9 +69,10 @@ def check_likelihood(
     family = copy.deepcopy(family).bind(Shapes(Size(event), support=support, columns=columns))
     _check_configuration(family)
     phi = (0.5 * torch.randn(BATCH, *family.phi)).requires_grad_()
-    px = family(phi.expand(DRAWS, *phi.shape))
+    draws = DRAWS if columns is None else DRAWS // 4
+    px = family(phi.expand(draws, *phi.shape))
     x = px.sample()
-    _expect(px.batch_shape == x.shape == (DRAWS, BATCH, *event), "p(x|z) is not elementwise")
+    _expect(px.batch_shape == x.shape == (draws, BATCH, *event), "p(x|z) is not elementwise")
     _expect(family.embed(x[0]).shape == (BATCH, *family.embedded(Size(event))), "embed and embedded disagree")
     x = _on_support(x, support)
     learned = {"phi": phi, **dict(family.named_parameters())}
@@ -84,7 +85,7 @@ def check_likelihood(
     _check_gradients(family(extreme[None]).log_prob(x[:1]).sum(), {"extreme phi": extreme}, reaches=False)
     if family.has_density:
         with torch.no_grad():
-            px = family.eval()(phi.expand(DRAWS, *phi.shape))
+            px = family.eval()(phi.expand(draws, *phi.shape))
             _check_mass(family, px, columns or _elements(support, Size(event)), mean_tolerance)
 
 
@@ -298,7 +299,7 @@ def _check_mass(family: Family, px: Distribution, supports: Sequence[Support], m
             if support.spikes:
                 spikes = torch.tensor(support.spikes).view(-1, 1).expand(-1, BATCH)
                 jumps = (_varied(px, x, i, spikes) / _varied(px, x, i, spikes + 1e-4)).log().abs() > 5e-3
-                v, w = torch.cat([v, spikes]), torch.cat([w, jumps.any(1).to(w)])
+                v, w = torch.cat([v, spikes]), torch.cat([w, jumps.any().to(w).expand_as(spikes)])
         p = _varied(px, x, i, v) * w[:, None]
         mean, deviation = _moments(p, v[:, None])
         residuals.append((draws - mean) / deviation)

@@ -59,7 +59,7 @@ def choose(log_p: Tensor, sample_shape: _size) -> Tensor:
 class MixedColumns(Density):
     """Elementwise over columns, each a column of one of the ``parts``; ``order`` puts those side by side into place."""
 
-    def __init__(self, parts: Sequence[Distribution], indices: Sequence[Tensor], order: Tensor):
+    def __init__(self, parts: Sequence[Distribution], indices: Sequence[Tensor | slice], order: Tensor):
         first = parts[0].batch_shape
         super().__init__(Size([*first[:-1], len(order)]))
         self.parts, self.indices, self.order = list(parts), list(indices), order
@@ -68,8 +68,8 @@ class MixedColumns(Density):
     def filler(self) -> Tensor:
         """A value inside the support of each column."""
         fillers = [
-            torch.as_tensor(getattr(part, "filler", 0.0), device=self.order.device).expand(len(index))
-            for part, index in zip(self.parts, self.indices, strict=True)
+            torch.as_tensor(getattr(part, "filler", 0.0), device=self.order.device).expand(part.batch_shape[-1])
+            for part in self.parts
         ]
         return torch.cat(fillers)[self.order]
 
@@ -89,7 +89,7 @@ class MixedColumns(Density):
             return self._placed([part.sample(Size(sample_shape)) for part in self.parts])
 
     def _placed(self, values: Sequence[Tensor]) -> Tensor:
-        return (torch.cat(list(values), -1) if len(values) > 1 else values[0])[..., self.order]
+        return torch.cat(list(values), -1)[..., self.order] if len(values) > 1 else values[0]
 
 
 def pad_logits(logits: Tensor, places: Tensor) -> Tensor:

@@ -128,10 +128,12 @@ class Mixed(Family, Linear):
         return cast("list[Family]", list(self.members))
 
     @property
-    def _places(self) -> list[Tensor]:
+    def _places(self) -> list[Tensor | slice]:
+        if len(self.members) == 1:
+            return [slice(None)]
         return [getattr(self, f"place{number}") for number in range(len(self.members))]
 
-    def _linear(self) -> list[tuple[Linear, Tensor]]:
+    def _linear(self) -> list[tuple[Linear, Tensor | slice]]:
         for member in self._members:
             if not isinstance(member, Linear):
                 raise ValueError(f"{type(member).__name__} columns cannot start at a linear model: leave out start")
@@ -140,13 +142,13 @@ class Mixed(Family, Linear):
     def _responding(self, like: Tensor) -> list[tuple[Linear, slice]]:
         """Which of the responses are of which member."""
         found, at = [], 0
-        for member, index in self._linear():
-            size = member.responses(like.new_zeros(1, len(index))).shape[1]
+        for member, _ in self._linear():
+            size = member.responses(like.new_zeros(1, cast("Family", member).event.numel())).shape[1]
             found.append((member, slice(at, at + size)))
             at += size
         return found
 
-    def _each(self, function: Callable[[Family, Tensor], None]) -> None:
+    def _each(self, function: Callable[[Family, Tensor | slice], None]) -> None:
         for member, index in zip(self._members, self._places, strict=True):
             function(member, index)
 
