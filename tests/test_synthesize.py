@@ -49,7 +49,7 @@ def dice() -> OneLayerVAE:
         parts = Parts(MLP([8]), DiagonalNormal(), Autoregressive(features=8, width=16), StandardNormal(), 2)
         model = OneLayerVAE.assemble(parts).bind(shapes_of(DICE))
         for parameter in model.decoder.parameters():
-            parameter.data += 0.4 * torch.randn_like(parameter)
+            parameter.data += 0.15 * torch.randn_like(parameter)
     return model.eval()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import accumulate
 from typing import Self
@@ -18,6 +19,8 @@ from vaekit.distributions.density import NONE, Density
 
 from .histogram import Histogram
 
+WAVES = 8  # cosines of a bin's rank, by which neighbouring bins are learned together
+
 
 class Autoregressive(Family):
     """p(x|z) = Π_j p(x_j | earlier columns, z), each a histogram (see :class:`Histogram`); the columns of fewest bins
@@ -26,9 +29,10 @@ class Autoregressive(Family):
     In place of parameters the decoder gives ``features``. Each column has a network of its own with ``depth`` hidden
     layers of ``width`` units (left out: 128, less for many columns), which sees the features and an embedding of
     ``embedding`` numbers of each earlier column (Bengio and Bengio, 2000; NADE, Larochelle and Murray, 2011).
-    ``log_prob`` takes one pass, a draw one step for each column. ``dropout`` is the share of hidden units left out in
-    training. Hidden cells are shown as hidden: what the observed cells get is then the log-probability of a normalized
-    distribution, but not their exact marginal under the one for whole rows.
+    Neighbouring bins are learned together, through cosines of their rank, where they are seen and where they are
+    predicted; ``dropout`` is the share of hidden units left out in training. ``log_prob`` takes one pass, a draw one
+    step for each column. Hidden cells are shown as hidden: what the observed cells get is then the log-probability of a
+    normalized distribution, but not their exact marginal under the one for whole rows.
     """
 
     visible: Tensor
@@ -67,7 +71,7 @@ class Autoregressive(Family):
         self.register_buffer("offsets", torch.tensor(starts[:-1]), persistent=False)
         self.register_buffer("hidden", torch.tensor(starts[1:]) - 1, persistent=False)
         self.tokens = nn.Embedding(starts[-1], self.embedding)
-        self.slopes = nn.Parameter(torch.randn(count, self.embedding))
+        self.slopes = nn.Parameter(torch.randn(count, WAVES, self.embedding) / WAVES**0.5)
         width = self.width or min(128, max(16, 2048 // count))
         self.networks = _ColumnNetworks(
             count, self.embedding, self.features, width, self.columns.most, depth=self.depth, dropout=self.dropout
@@ -91,17 +95,26 @@ class Autoregressive(Family):
         return _InOrder(self, phi)
 
     def tokenize(self, x: Tensor, mask: Tensor | None = None, columns: slice = slice(None)) -> Tensor:
-        """Values (..., D) ↦ embeddings (..., D, E): one for the bin, or for being hidden, and one along the ranks."""
-        layout, frequencies = self.columns.layout.at(columns), self.columns.log_frequencies[columns].exp()
+        """Values (..., D) ↦ embeddings (..., D, E): one for the bin, or for being hidden, and one that is smooth in
+        the rank.
+        """
+        layout = self.columns.layout.at(columns)
         seen = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
         bins = layout.find(torch.where(seen, x, 0))
-        rank = layout.take(frequencies.cumsum(1) - frequencies / 2, bins) - 0.5
         tokens = self.tokens(torch.where(seen, bins + self.offsets[columns], self.hidden[columns]))
-        return tokens + torch.where(seen, rank, 0).unsqueeze(-1) * self.slopes[columns]
+        along = self.waves(columns) @ self.slopes[columns]
+        at = torch.arange(len(along), device=x.device).expand_as(bins)
+        return tokens + torch.where(seen.unsqueeze(-1), along[at, bins], 0)
+
+    def waves(self, columns: slice = slice(None)) -> Tensor:
+        """cos(π k r) for k = 1, …, 8 of each bin's rank r in (0, 1), (D, C, 8)."""
+        frequencies = self.columns.log_frequencies[columns].exp()
+        rank = (frequencies.cumsum(1) - frequencies / 2).unsqueeze(-1)
+        return (math.pi * rank * torch.arange(1, WAVES + 1, device=rank.device)).cos()
 
     def given(self, features: Tensor, x: Tensor, mask: Tensor | None) -> HistogramColumns:
         """All columns, each given the earlier ones in x."""
-        logits = self.networks(features, self.tokenize(x, mask), self.visible)
+        logits = self.networks(features, self.tokenize(x, mask), self.visible, self.waves())
         return HistogramColumns(logits + self.columns.log_frequencies, self.columns.layout)
 
 
@@ -120,20 +133,22 @@ class _ColumnNetworks(nn.Module):
         self.biases = nn.ParameterList(torch.zeros(columns, 1, width) for _ in range(depth - 1))
         self.out = nn.Parameter(0.01 * torch.randn(columns, width, out))
         self.bias = nn.Parameter(torch.zeros(columns, 1, out))
+        self.smooth = nn.Parameter(torch.zeros(columns, width, WAVES))
 
-    def forward(self, features: Tensor, tokens: Tensor, visible: Tensor) -> Tensor:
-        """Features (..., F), tokens (..., D, E) and who sees whom (D, D) ↦ logits (..., D, C)."""
+    def forward(self, features: Tensor, tokens: Tensor, visible: Tensor, waves: Tensor) -> Tensor:
+        """Features (..., F), tokens (..., D, E), who sees whom (D, D) and waves (D, C, 8) ↦ logits (..., D, C)."""
         weight = (self.earlier * visible[:, None, :, None]).flatten(2).flatten(0, 1)
         before = self.features(features) + tokens.flatten(-2) @ weight
         lead = before.shape[:-1]
         h = before.view(-1, len(visible), self.earlier.shape[-1]).transpose(0, 1)
-        return self.upper(h, slice(None)).transpose(0, 1).unflatten(0, lead).float()
+        return self.upper(h, waves, slice(None)).transpose(0, 1).unflatten(0, lead).float()
 
-    def upper(self, h: Tensor, columns: slice) -> Tensor:
+    def upper(self, h: Tensor, waves: Tensor, columns: slice) -> Tensor:
         """First layers before their activation (D, N, W) ↦ logits (D, N, C)."""
         for weight, bias in zip(self.hidden, self.biases, strict=True):
             h = torch.baddbmm(bias[columns], self._thin(h.relu()), weight[columns])
-        return torch.baddbmm(self.bias[columns], self._thin(h.relu()), self.out[columns])
+        out = torch.baddbmm(self.out[columns], self.smooth[columns], waves.mT)
+        return torch.baddbmm(self.bias[columns], self._thin(h.relu()), out)
 
     def _thin(self, h: Tensor) -> Tensor:
         return F.dropout(h, self.dropout, self.training) if self.dropout else h
@@ -178,7 +193,10 @@ class _InOrder(Density):
         x, log_weight = h.new_zeros(len(h), count), h.new_zeros(len(h))
         for j in family.order:
             at = slice(j, j + 1)
-            logits = networks.upper(h[:, at].transpose(0, 1), at)[0].unsqueeze(1) + family.columns.log_frequencies[at]
+            logits = (
+                networks.upper(h[:, at].transpose(0, 1), family.waves(at), at)[0].unsqueeze(1)
+                + family.columns.log_frequencies[at]
+            )
             p = HistogramColumns(logits, layout.at(at))
             x[:, at] = choose(p)
             if value is not None and mask is not None:

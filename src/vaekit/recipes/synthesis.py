@@ -18,6 +18,7 @@ from .request import TrainRequest, merged
 from .run import Run, train
 
 Where = Mapping[str, Any]
+SEEN = 180_000  # rows that a training should see, repeats included
 
 
 def train_synthesizer(
@@ -33,11 +34,11 @@ def train_synthesizer(
     ``choices`` are fields of :class:`TrainRequest` that differ from those of the preset ``synthesis``. Whether a cell
     is missing becomes a column that the model learns (see :func:`vaekit.data.mark_missing`).
     """
-    options = preset("synthesis")
+    table = mark_missing(Table.read(rows))
+    options = {**preset("synthesis"), **_suited(len(table))}
     for name, value in (choices or {}).items():
         options[name] = merged(name, options.get(name), value)
     data = {"data": str(rows)} if isinstance(rows, (str, Path)) else {}
-    table = mark_missing(Table.read(rows))
     return train(
         TrainRequest.parse({**options, **data}),
         out,
@@ -45,6 +46,11 @@ def train_synthesizer(
         overwrite=overwrite,
         reporter=reporter,
     )
+
+
+def _suited(rows: int) -> dict[str, int]:
+    """Epochs and batch size: columns in order learn quickly, and then learn the rows by heart."""
+    return {"epochs": min(100, max(5, round(SEEN / rows))), "batch_size": min(256, max(1, rows // 20))}
 
 
 def synthesize(run: Run, n: int, where: Where | None = None, *, seed: int = 0) -> Any:

@@ -24,7 +24,7 @@ from .step import Step
 
 METRICS = ("loss", "reconstruction", "kl")
 VALIDATION_CHUNK = 1000
-PREPARED = 4096  # examples that a model may start from
+PREPARED, NUMBERS = 4096, 2**20  # examples that a model may start from; more if they have fewer numbers than these
 WATCHED = 256  # examples by which latents are watched
 ORDER, STEP, VALIDATION, PREPARATION = range(4)  # the named streams of random numbers
 SCALARS = ("epoch", "step", "rolled_back", "stale", "rate", "lr", "seconds", "best_epoch")  # of a training's position
@@ -237,7 +237,8 @@ class Training:
     def _prepare(self) -> None:
         """Let the model start from examples."""
         seed_generator(self.device, stream(self.settings.seed, PREPARATION))
-        order = permutation(len(self.train), stream(self.settings.seed, ORDER, 0))[:PREPARED]
+        most = max(PREPARED, NUMBERS // max(self.train.x[0].numel(), 1))
+        order = permutation(len(self.train), stream(self.settings.seed, ORDER, 0))[:most]
         self.model.prepare(self.train.batch(order.to(self.device)))
         if self.averaged is not None:
             self.averaged = self._weights()
