@@ -132,13 +132,13 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         reporter = make_reporter(self.verbose)
         found = train_detector(x, given, members=self.members, trim=self.trim, reporter=reporter)
         self.runs_ = found.runs
-        surprise = self._surprise(x)
-        held = found.held if len(found.held) else np.arange(len(surprise))
+        held = found.held if len(found.held) else np.arange(len(x))
         schema = self.runs_[0].schema
         if found.baseline is not None and is_table(schema):
             self.baseline_ = found.baseline
             self.baseline_held_out_ = baseline_surprises(found.baseline, schema, x[held])
-        return self._calibrate(surprise[held], surprise)
+        seen = None if self.contamination == "auto" else self._surprise(x)
+        return self._calibrate(self._surprise(x[held]) if seen is None else seen[held], seen)
 
     @classmethod
     def from_run(cls, run: Run | str | Path, X: Any = None, **parameters: Any) -> Self:
@@ -256,10 +256,10 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         if self.members < 1 or self.samples < 1:
             raise ValueError(f"expected members >= 1 and samples >= 1, got {self.members} and {self.samples}")
 
-    def _calibrate(self, held: np.ndarray, seen: np.ndarray) -> Self:
-        """The threshold from the surprises of held-out and of all examples."""
+    def _calibrate(self, held: np.ndarray, seen: np.ndarray | None) -> Self:
+        """The threshold from the surprises of held-out examples, or with a contamination of all."""
         self.held_out_ = np.sort(held)
-        if self.contamination == "auto":
+        if self.contamination == "auto" or seen is None:
             self.offset_ = -threshold(held, max(self.false_alarm, 1 / (1 + len(held))))
         else:
             self.offset_ = float(np.percentile(-seen, 100 * float(self.contamination)))

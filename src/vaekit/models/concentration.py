@@ -15,7 +15,7 @@ from .margins import Margins
 
 STEPS = 4
 WIDEST = 5.0  # robust deviations that count, so that one cell does not decide on a row
-FLOOR = 0.1  # smallest deviation of a column, in model units: what is less apart than that is no anomaly
+FLOOR = 0.3  # smallest deviation of a column, in model units: what is less apart than that is no anomaly
 
 
 def concentrate(x: Tensor, columns: Sequence[Support] | None, share: float) -> Tensor:
