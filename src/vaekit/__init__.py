@@ -10,16 +10,17 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from vaekit import data
-    from vaekit.estimators import VAE, VAEDetector, VAESynthesizer, load
+    from vaekit.estimators import VAE, VAEDetector, VAEImputer, VAESynthesizer, load
 
 _LAZY = {
     "VAE": "vaekit.estimators",
     "VAEDetector": "vaekit.estimators",
+    "VAEImputer": "vaekit.estimators",
     "VAESynthesizer": "vaekit.estimators",
     "load": "vaekit.estimators",
 }
 _MODULES = ("data", "evaluation", "plots", "recipes", "tasks")
-__all__ = ["VAE", "VAEDetector", "VAESynthesizer", "__version__", "data", "load"]
+__all__ = ["VAE", "VAEDetector", "VAEImputer", "VAESynthesizer", "__version__", "data", "load"]
 
 
 def __getattr__(name: str) -> object:

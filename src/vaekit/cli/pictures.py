@@ -71,6 +71,12 @@ def reconstructions(run: Run, examples: Examples, n: int = 20) -> Figure:
     return plots.reconstructions(before, after, n=n, errors=errors, error_name=name, title=examples.description)
 
 
+def inpaintings(run: Run, x: Tensor, hidden: Tensor, found: Tensor) -> Figure:
+    """Images in model units, their hidden part black, and what it was filled in with."""
+    before, after = (as_pictures(run.schema, images) for images in (torch.where(hidden, 0, x), found))
+    return plots.reconstructions(before, after, n=len(x), title="hidden parts filled in")
+
+
 def samples(run: Run, n: int = 100, c: Tensor | None = None, *, draw: bool = False, seed: int = 0) -> Figure:
     """N new items, decoded from draws of the prior; of unknown label unless a context is given."""
     return plots.samples(sample_tiles(run, n, c, draw=draw, seed=seed))

@@ -41,8 +41,8 @@ class Text:
 TRAIN = Text(
     "vaekit train [DATA] [OPTIONS]",
     "Train a model and write a run.",
-    """DATA comes first: a data set by name (see "vaekit data list"), a table (.csv, .tsv, .parquet), a .npy, .npz or IDX
-file, or a folder of images.
+    """DATA comes first: a data set by name (see "vaekit data list"), a table (.csv, .tsv, .parquet), a .npy, .npz or
+IDX file, or a folder of images.
 Every choice can come from a preset (--preset), from a file (--config) or from the command line; the later ones win.
 What is left open is chosen from the data. Ctrl-C saves and stops; --resume goes on as if nothing had happened.""",
     """Examples
@@ -146,6 +146,23 @@ Files are read and scores written part by part, so that they may be larger than 
 """,
     "vaekit.cli.detect:detect",
 )
+IMPUTE = Text(
+    "vaekit impute FILE|RUN --out FILE [OPTIONS]",
+    "Fill in the missing cells of a table, or a hidden part of images.",
+    """FILE is a .csv or .parquet table: a few models are trained on it, and each missing cell becomes what they expect of it
+given the observed cells of its row, which stay as they are. Cells are supposed to be missing at random. --draws writes tables
+drawn from p(missing | observed), for multiple imputation, --intervals the ends of an interval for each cell, calibrated on
+cells hidden on purpose. The errors on these are printed beside those of the linear-Gaussian model and its copula. RUN is a
+trained run: its own data, or --data, are filled in; of images the part that --mask hides.""",
+    """Examples
+
+  vaekit impute people.csv --out complete.csv
+  vaekit impute people.csv --out complete.parquet --draws 5 --intervals --report errors.json
+  vaekit impute runs/people --data more.csv --out more-complete.csv
+  vaekit impute runs/digits --mask 4:8,0:8 --out filled.png
+""",
+    "vaekit.cli.impute:impute",
+)
 SYNTHESIZE = Text(
     "vaekit synthesize FILE|RUN --out FILE [OPTIONS]",
     "Write new rows like those of a table.",
@@ -247,6 +264,7 @@ COMMANDS = {
     "reconstruct": RECONSTRUCT,
     "encode": ENCODE,
     "detect": DETECT,
+    "impute": IMPUTE,
     "synthesize": SYNTHESIZE,
     "compare": COMPARE,
     "refit": REFIT,

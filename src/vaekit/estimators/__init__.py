@@ -2,7 +2,8 @@
 
 from .detector import VAEDetector
 from .pyod import PyODDetector
+from .imputer import VAEImputer
 from .synthesizer import VAESynthesizer
 from .vae import VAE, load
 
-__all__ = ["VAE", "PyODDetector", "VAEDetector", "VAESynthesizer", "load"]
+__all__ = ["VAE", "PyODDetector", "VAEDetector", "VAEImputer", "VAESynthesizer", "load"]

@@ -14,9 +14,11 @@ from vaekit.noise import Noise
 from vaekit.posteriors import DiagonalNormal, LowRankNormal
 
 from .factors import Factors, Rows
-from .fitting import maximize, start
+from .fitting import factor_analysis, maximize, start
+from .full_gaussian import FullGaussian
 
-PASSES = 40  # of EM, at most
+WIDE = 128  # columns above which no full covariance is fitted
+PASSES = 40  # of EM then, at most
 QUIET = 1e-3  # smallest variance of the noise, of that of the column
 
 
@@ -25,7 +27,7 @@ def start_linear(encoder: Conditional, decoder: Conditional, batch: Batch) -> No
     """Make a VAE the linear-Gaussian model of some examples, hidden cells included: its bound is that model's
     log-likelihood where no cell is hidden and all columns are Gaussian, and near it elsewhere.
 
-    Factor analysis y = W z + μ + ε by EM; the decoder is the map W z + μ with ε's deviations, the encoder the
+    Factor analysis y = W z + μ + ε; the decoder is the map W z + μ with ε's deviations, the encoder the
     regression of the exact posterior's means and log-variances on what it sees. Columns of W are orthogonal under ε's
     precision, so that this posterior is diagonal (Lucas et al., 2019). Raises ValueError for parts that cannot be it.
     """
@@ -46,11 +48,19 @@ def start_linear(encoder: Conditional, decoder: Conditional, batch: Batch) -> No
 
 
 def _fitted(rows: Rows, latent: int, least: Tensor) -> Factors:
-    """Factors (E, latent), of which no more than E - 1 are used, and noise of at least the variance ``least`` (E,)."""
+    """Factors (E, latent), of which no more than E - 1 are used, and noise of at least the variance ``least`` (E,).
+
+    They are those of the full-covariance normal, whose shrunk correlations do few rows good, or where there are many
+    columns those of EM on the factors themselves.
+    """
     rank = min(latent, rows.x.shape[1] - 1)
-    found = start(rows, rank)
-    for better in islice(maximize(lambda: iter([rows]), lambda: found, shared=False), PASSES):  # noqa: B023
-        found = better
+    if rows.x.shape[1] <= WIDE:
+        full = FullGaussian.fit(torch.where(rows.seen > 0, rows.x, torch.nan))
+        found = factor_analysis(full.mean, full.covariance, rank)
+    else:
+        found = start(rows, rank)
+        for better in islice(maximize(lambda: iter([rows]), lambda: found, shared=False), PASSES):
+            found = better
     total = found.variance + found.weight.square().sum(1)
     found = found._replace(variance=found.variance.maximum(QUIET * total).maximum(least)).ordered()
     return found._replace(weight=F.pad(found.weight, (0, latent - rank)))

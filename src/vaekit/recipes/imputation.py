@@ -17,16 +17,19 @@ from vaekit.data.cells import fill_cells, hide_cells
 from vaekit.models import GaussianTable
 from vaekit.tasks.impute import Imputation
 from vaekit.training import Reporter
+from vaekit.training.feed import stream
 
 from .assemble import column_support
 from .presets import preset
 from .request import TrainRequest, merged
 from .run import Run, train
 
-HIDDEN = 0.1  # share of the observed cells that each model does not see, and is judged by
+HIDDEN = 0.05  # share of the observed cells that each model does not see, and is judged by
 MARGINS = ({"name": "gaussian"}, {"name": "discretized", "kernel": "normal"})  # of the members' numbers, in turn
+HIDING = 7  # the named stream of random numbers that says which
 ENOUGH = 100  # hidden cells of a column for a margin of its own
-SHORT = 1e-6  # epochs of a start that is to stay as it is have this learning rate
+STILL = 1e-9  # learning rate of a model that is to stay as it starts
+ROWS_SEEN = 200_000  # of a member's training, repeats included, in 10 to 40 epochs
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def train_imputer(
     level: float = 0.9,
     reporter: Reporter | None = None,
 ) -> Imputer:
-    """Train ``members`` models on a table with missing cells, a tenth of the observed ones hidden from each, others each
+    """Train ``members`` models on a table with missing cells, a twentieth of the observed ones hidden from each, others each
     time: a delete-a-group jackknife over cells (Shao and Wu, 1989).
 
     The models differ by seed, by what they do not see, and by whether numbers are taken as they are or as normal
@@ -93,32 +96,36 @@ def train_imputer(
     request = TrainRequest.parse(options)
     schema = TableSchema.infer(table, choices=request.schema)
     x = torch.from_numpy(schema.normalize(table))
-    runs, misses, found = [], [], []
+    runs, misses, found = [], [], {}
     for member in range(members):
         hidden = _hidden(x, request.seed + member)
         run, imputed = _member(request, member, schema, table, x, hidden, level, reporter)
         runs.append(run)
-        found.append(_errors(schema, x, imputed.values, hidden))
         misses.append(torch.where(hidden, _miss(x, imputed), torch.nan))
-        if not member:
-            baselines = _baselines(schema, x, hidden)
-    errors = {"vae": _mean(found), **baselines}
+        for name, errors in {
+            "vae": _errors(schema, x, imputed.values, hidden),
+            **_baselines(schema, x, hidden),
+        }.items():
+            found.setdefault(name, []).append(errors)
+    errors = {name: _mean(parts) for name, parts in found.items()}
     return Imputer(tuple(runs), _widening(torch.cat(misses), level), level, errors)
 
 
-def impute_table(
-    imputer: Imputer, table: Table, *, draws: int = 0, samples: int = 64, seed: int = 0
-) -> Completed:
-    """Fill in the missing cells of a table with the imputer's columns: observed cells stay as they are, to the bit."""
-    schema = imputer.schema
+def impute_table(imputer: Imputer, table: Table, *, draws: int = 0, samples: int = 64, seed: int = 0) -> Completed:
+    """Fill in the missing cells of a table with the imputer's columns: observed cells stay as they are, to the bit, and
+    columns that the models do not have too, but for constants.
+    """
+    schema, table = imputer.schema, Table.read(table)
     feed = imputer.runs[0].feed(table)
     models = [run.model for run in imputer.runs]
     found = tasks.impute(models, feed, draws=draws, samples=samples, level=imputer.level, seed=seed)
     width = (found.high - found.low) * imputer.widening
-    raw = schema.read(table)
+    if schema.native == "numpy" and len(table.columns) == len(schema.order):
+        table = table.renamed(schema.order)
 
     def filled(x: Tensor) -> Table:
-        return fill_cells(raw, schema.table, x.double().numpy())
+        constants = np.zeros((len(x), len(schema.constants)))
+        return fill_cells(table, (*schema.table, *schema.constants), np.column_stack([x.double().numpy(), constants]))
 
     return Completed(
         filled(found.values), tuple(map(filled, found.draws)), filled(found.low - width), filled(found.high + width),
@@ -132,13 +139,17 @@ def _member(
 ) -> tuple[Run, Imputation]:  # fmt: skip
     """The model as it starts or as it ends, whichever fills in better what is hidden from it."""
     width = sum(len(column.values) or 1 for column in schema.table)
-    own: dict[str, Any] = {"seed": request.seed + member, "latent_dim": request.latent_dim or max(1, min(20, width - 1))}
+    own: dict[str, Any] = {
+        "seed": request.seed + member,
+        "latent_dim": request.latent_dim or max(1, min(20, width - 1)),
+    }
+    own["epochs"] = request.epochs or min(40, max(10, ROWS_SEEN // len(table)))
     if request.likelihood is None:
         own["likelihood"] = {"name": "mixed", "numbers": MARGINS[member % len(MARGINS)]}
     data = Dataset("rows", hide_cells(table, schema.columns, hidden.numpy()))
     seen = torch.where(hidden, torch.nan, x)
     best: tuple[float, Run, Imputation] | None = None
-    for changes in ({"epochs": 1, "lr": SHORT, "patience": None}, {}):
+    for changes in ({"epochs": 1, "lr": STILL, "patience": None}, {}):
         run = train(request.model_copy(update={**own, **changes}), dataset=data, schema=schema, reporter=reporter)
         imputed = tasks.impute(run.model, seen, level=level, seed=request.seed)
         errors = _errors(schema, x, imputed.values, hidden)
@@ -150,8 +161,8 @@ def _member(
 
 
 def _hidden(x: Tensor, seed: int) -> Tensor:
-    """A tenth of the observed cells, no row's last one."""
-    generator = torch.Generator().manual_seed(seed)
+    """A twentieth of the observed cells, no row's last one."""
+    generator = torch.Generator().manual_seed(stream(seed, HIDING))
     hidden = ~x.isnan() & (torch.rand(x.shape, generator=generator) < HIDDEN)
     return hidden & ((~x.isnan() & ~hidden).any(1, keepdim=True))
 

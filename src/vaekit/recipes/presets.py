@@ -48,10 +48,11 @@ CODES: dict[str, Any] = {
     "likelihood": {"name": "gaussian", "noise": "shared"},
 }
 SYNTHESIS: dict[str, Any] = {
-    "likelihood": "autoregressive",
+    "likelihood": {"name": "autoregressive", "dropout": 0.1},
     "latent_dim": 4,
     "network": {"name": "mlp", "hidden": [128]},
-    "average": 0.999,
+    "average": 0.998,
+    "held_out": 0.05,
 }
 DETECTION: dict[str, Any] = {
     "model": {"name": "one-layer", "start": "linear-gaussian"},
@@ -66,6 +67,7 @@ DETECTION: dict[str, Any] = {
 IMPUTATION: dict[str, Any] = {
     "model": {"name": "one-layer", "start": "linear-gaussian"},
     "network": {"name": "linear-residual", "hidden": [128, 128]},
+    "held_out": 0.0,
     "lr": 1e-3,
     "weight_decay": 1e-3,
 }

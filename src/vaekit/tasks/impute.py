@@ -61,8 +61,8 @@ def impute(
     For each example up to ``steps`` of Newton's method give a posterior of its own (see :func:`laplace`), ``samples``
     latents are drawn from it and weighted by w = p(observed, z) / q(z): values are Σ w E[x|z] / Σ w (Mattei and
     Frellsen, 2019), draws come from p(x|z) at latents chosen in proportion to w, intervals of probability ``level`` from
-    quantiles of such draws. An example without observed cells gets those of the model itself. Several models count the
-    same, so that their disagreement widens draws and intervals.
+    quantiles of such draws, averaged over the models. An example without observed cells gets those of the model itself. Several models count the
+    same, so that their disagreement widens the draws.
     """
     models = [models] if isinstance(models, LatentModel) else list(models)
     if samples < 1 or draws < 0 or steps < 0 or not models or (level is not None and not 0 < level < 1):
@@ -89,7 +89,8 @@ def _impute(
     low = high = values
     if level is not None:
         ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], device=x.device)
-        low, high = torch.where(mask, x, _sampled(found, SPREAD).quantile(ends, 0))
+        quantiles = torch.stack([_sampled([one], SPREAD).quantile(ends, 0) for one in found]).mean(0)
+        low, high = torch.where(mask, x, quantiles)
     ess = sum(1 / one.weight.square().sum(0) for one in found)
     return tuple(part.float().cpu() for part in (values, drawn, low, high, ess))
 

@@ -1,0 +1,166 @@
+"""``vaekit impute``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from . import show
+from .common import AT_LEAST_ONE, Device, load_run, note, status
+
+if TYPE_CHECKING:
+    from vaekit.recipes import Run
+    from vaekit.recipes.imputation import Errors
+
+COLUMNS = ("", "numbers, in standard deviations", "categories, share wrong")
+
+
+def impute(
+    source: Annotated[str, Parameter(help="a table with missing cells (.csv, .tsv, .parquet), or the folder of a run")],
+    /,
+    *,
+    out: Annotated[str, Parameter(help="file to write: .csv or .parquet; of images .npy or .png", metavar="FILE")],
+    data: Annotated[str | None, Parameter(help="of a run: rows or images to fill in", metavar="FILE")] = None,
+    mask: Annotated[
+        str | None,
+        Parameter(help="of images: the hidden part, top:bottom,left:right, or a .npy array that is true there"),
+    ] = None,
+    draws: Annotated[int, Parameter(help="also write so many tables drawn at random", validator=Number(gte=0))] = 0,
+    intervals: Annotated[
+        bool, Parameter(help="also write the ends of each cell's interval", show_default=False)
+    ] = False,
+    level: Annotated[float, Parameter(help="probability of the intervals", validator=Number(gt=0, lt=1))] = 0.9,
+    members: Annotated[int, Parameter(help="models that are averaged", validator=AT_LEAST_ONE)] = 2,
+    epochs: Annotated[int | None, Parameter(help="passes over the rows in training", validator=AT_LEAST_ONE)] = None,
+    report: Annotated[str | None, Parameter(help="write the errors on cells hidden on purpose", metavar="JSON")] = None,
+    seed: Annotated[int, Parameter(help="seed of training and draws")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Fill in the missing cells of a table, or a hidden part of images."""
+    if Path(source).is_dir():
+        run = load_run(source, device)
+        if run.schema.kind == "image":
+            _inpaint(run, data, mask, out, seed)
+            return
+        _fill(run, source, data, out, draws, intervals, level, seed)
+        return
+    if mask is not None or data is not None:
+        raise ValueError("--data and --mask go with the folder of a run; name the table to fill in first")
+    choices: dict[str, Any] = {"seed": seed, "device": device} | ({} if epochs is None else {"epochs": epochs})
+    _train(source, out, choices, members, draws, intervals, level, report)
+
+
+def _train(
+    source: str, out: str, choices: Mapping[str, Any], members: int, draws: int, intervals: bool, level: float,
+    report: str | None,
+) -> None:  # fmt: skip
+    """Models of a file's rows, and the file filled in by them."""
+    from vaekit import store
+    from vaekit.data import Table
+    from vaekit.recipes.imputation import impute_table, train_imputer
+    from vaekit.training import default_reporter
+
+    from . import files
+
+    files.check_table(out)
+    table = Table.read(source)
+    imputer = train_imputer(table, choices, members=members, level=level, reporter=default_reporter())
+    with status("filling in"):
+        found = impute_table(imputer, table, draws=draws, seed=choices["seed"])
+    _write(found, out, draws, intervals)
+    if report is not None:
+        store.write_json(Path(report), {name: vars(errors) for name, errors in imputer.errors.items()})
+    _print(imputer.errors)
+
+
+def _fill(
+    run: Run, source: str, data: str | None, out: str, draws: int, intervals: bool, level: float, seed: int
+) -> None:
+    """A file's rows filled in by a run."""
+    import torch
+
+    from vaekit import recipes
+    from vaekit.data import Table
+    from vaekit.recipes.imputation import Imputer, impute_table
+
+    from . import files
+
+    files.check_table(out)
+    table = Table.read(data) if data is not None else recipes.choose_examples(run, None, None).x
+    with status("filling in"):
+        imputer = Imputer((run,), torch.zeros(len(run.schema.columns)), level)
+        _write(impute_table(imputer, table, draws=draws, seed=seed), out, draws, intervals)
+    if intervals:
+        note(f"these intervals are {source}'s own; those of vaekit impute FILE are calibrated")
+
+
+def _write(found: Any, out: str, draws: int, intervals: bool) -> None:
+    """The table, its draws as out-1, out-2, … and its intervals as out-low and out-high."""
+    from . import files
+
+    path = Path(out)
+    tables = {"": found.table, **{f"-{number}": drawn for number, drawn in enumerate(found.draws, 1)}}
+    if intervals:
+        tables |= {"-low": found.low, "-high": found.high}
+    for ending, table in tables.items():
+        files.write_table(path.with_name(f"{path.stem}{ending}{path.suffix}"), table.write())
+    print(f"{int(found.missing.sum()):,} missing cells of {len(found.table):,} rows filled in, in {out}")
+    if draws:
+        print(f"{draws} tables drawn at random in {path.stem}-1{path.suffix} and following")
+    if intervals:
+        print(f"the ends of each cell's interval in {path.stem}-low{path.suffix} and {path.stem}-high{path.suffix}")
+
+
+def _print(errors: Mapping[str, Errors]) -> None:
+    """The errors on hidden cells as a table."""
+
+    def shown(value: float) -> str:
+        return "" if value != value else f"{value:.3f}"
+
+    rows = [(name, shown(one.numbers), shown(one.categories)) for name, one in errors.items()]
+    out = show.console()
+    out.print("\nErrors on a twentieth of the observed cells, hidden on purpose", style="bold")
+    out.print(show.table(rows, COLUMNS, right=(1, 2)))
+    note("cells are supposed to be missing at random: depending on what is observed, not on what is missing")
+
+
+def _inpaint(run: Run, data: str | None, mask: str | None, out: str, seed: int) -> None:
+    """Images with a hidden part, filled in."""
+    import numpy as np
+    import torch
+
+    from vaekit import recipes, tasks
+
+    from . import files, pictures
+
+    if mask is None:
+        raise ValueError("say which part of the images is hidden: --mask 0:14,0:28 or a .npy array")
+    files.check_items(out)
+    examples = recipes.choose_examples(run, data, None)
+    examples = examples.first(20) if files.is_picture(out) else examples
+    x = run.feed(examples.x, examples.y).batch(slice(None)).x
+    hidden = torch.from_numpy(np.broadcast_to(_hidden(mask, tuple(x.shape[-2:])), x.shape).copy())
+    with status(f"filling in {len(x):,} images"):
+        found = tasks.impute(run.model, torch.where(hidden, torch.nan, x), seed=seed).values
+        files.write_items(out, run.schema, found, lambda: pictures.inpaintings(run, x, hidden, found))
+    print(f"{len(x):,} images of {examples.description} filled in, in {out}")
+
+
+def _hidden(mask: str, size: tuple[int, int]) -> Any:
+    """Where images are hidden, (H, W) or as the file has it."""
+    import numpy as np
+
+    if mask.endswith(".npy"):
+        return np.load(mask, allow_pickle=False).astype(bool)
+    try:
+        rows, columns = (slice(*(int(end) for end in part.split(":"))) for part in mask.split(","))
+    except ValueError as error:
+        raise ValueError(f"--mask is top:bottom,left:right or a .npy file, got {mask!r}") from error
+    found = np.zeros(size, bool)
+    found[rows, columns] = True
+    return found
