@@ -148,6 +148,16 @@ def test_texts_that_look_like_numbers_in_a_part_of_a_file(tmp_path):
     np.testing.assert_array_equal(parts, schema.normalize(path))
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_larger_than_memory_is_refused_before_it_is_read(tmp_path, people, monkeypatch, suffix):
+    path = tmp_path / f"people{suffix}"
+    people.to_csv(path, index=False) if suffix == ".csv" else people.to_parquet(path)
+    monkeypatch.setattr("vaekit.data.arrayfiles._available_memory", lambda: 10_000)
+    with pytest.raises(ValueError, match=r"would need 0\.0 GB of memory, .* use fewer rows or columns"):
+        Table.read(path)
+    assert sum(map(len, Table.stream(path, 50))) == N
+
+
 # frames and their types
 
 

@@ -28,15 +28,15 @@ PICTURES = (".png", ".pdf", ".svg")
 def check_items(out: str, schema: Schema | TableSchema) -> None:
     """Raise ValueError or OSError if items cannot be written to ``out``, before the work is done."""
     path = Path(out)
+    _check_parent(path)
     if schema.kind == "table":
         if not is_picture(out):
             check_table(out)
-        return _check_parent(path)
+        return
     if path.suffix.lower() not in ("", *ARRAYS, *PICTURES) and not _is_folder(out):
         raise ValueError(f"items are written as {', '.join(ARRAYS + PICTURES)} or into a folder, got {out!r}")
     if _is_folder(out) and path.exists() and any(path.iterdir()):
         raise FileExistsError(f"the folder {out} is not empty; choose another one")
-    _check_parent(path)
 
 
 def check_latents(out: str) -> None:

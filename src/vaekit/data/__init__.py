@@ -7,9 +7,9 @@ from vaekit.data.download import CatalogueEntry, cache_dir, catalogue, fetch
 from vaekit.data.frames import Table
 from vaekit.data.missing import blank, mark_missing
 from vaekit.data.schema import Schema
+from vaekit.data.schemafile import read_choices, write_choices
 from vaekit.data.sources import Dataset, load, load_dataset
 from vaekit.data.splits import split
-from vaekit.data.schemafile import read_choices, write_choices
 from vaekit.data.summary import describe, describe_table
 from vaekit.data.table import TableSchema, schema_from_json
 

@@ -21,6 +21,7 @@ LABELS = ("y", "y_train", "labels", "target")
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 DEFLATE_LIMIT = 1040  # no deflated byte can stand for more bytes than this
 CHUNK = 2**20
+SMALLER = "use fewer items, or smaller images with resize (--resize 64)"
 DAMAGE = (EOFError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, NotImplementedError, RuntimeError)
 
 Arrays = tuple[np.ndarray, np.ndarray | None]
@@ -109,13 +110,12 @@ def read_idx_folder(folder: Path) -> tuple[Arrays, Arrays | None]:
     return read_idx_pair(train), None if test is None else read_idx_pair(test)
 
 
-def check_memory(needed: int, what: str) -> None:
+def check_memory(needed: int, what: str, remedy: str = SMALLER) -> None:
     """Raise ``ValueError`` if ``needed`` bytes are more than the memory that is available, as far as that is known."""
     available = _available_memory()
     if available is not None and needed > available:
         raise ValueError(
-            f"{what} would need {needed / 1e9:.1f} GB of memory, but {available / 1e9:.1f} GB is available; use fewer "
-            "items, or smaller images with resize (--resize 64)"
+            f"{what} would need {needed / 1e9:.1f} GB of memory, but {available / 1e9:.1f} GB is available; {remedy}"
         )
 
 

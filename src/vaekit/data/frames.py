@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from vaekit.data import natives
+from vaekit.data.arrayfiles import check_memory
 
 FILES = (".csv", ".tsv", ".parquet")
+COPIES = 3  # of a file's content that reading holds at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,7 @@ class Table:
     @classmethod
     def _from_file(cls, path: Path) -> Table:
         _check_file(path)
+        _check_size(path)
         if path.suffix.lower() == ".parquet":
             from pyarrow import parquet
 
@@ -193,3 +196,15 @@ def _check_file(path: Path) -> None:
         raise ImportError("tables in files need pyarrow: install it with pip install 'vaekit[table]'")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
+
+
+def _check_size(path: Path) -> None:
+    """Raise ValueError for a file whose rows do not fit into memory at once."""
+    size = path.stat().st_size
+    if path.suffix.lower() == ".parquet":
+        from pyarrow import parquet
+
+        about = parquet.read_metadata(path)
+        size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+    remedy = "use fewer rows or columns; a trained model scores the whole file in parts (vaekit detect)"
+    check_memory(COPIES * size, f"the table {path}", remedy)
