@@ -95,7 +95,7 @@ def measure_tables(cache: Path, methods: list[str], seeds: int, rows: int) -> di
             print(f"{method} is not measured: {problem}", flush=True)
             methods = [other for other in methods if other != method]
             continue
-        auc = 100 * roc_auc_score(y, np.nan_to_num(score, posinf=1e300, neginf=-1e300))
+        auc = 100 * roc_auc_score(y, np.nan_to_num(np.asarray(score, np.float64), posinf=1e300, neginf=-1e300))
         known[key] = {"auroc": round(auc, 3), "seconds": round(time.perf_counter() - start, 3)}
         print(f"{key}: {auc:.2f}, {known[key]['seconds']:.1f} s", flush=True)
         cache.parent.mkdir(exist_ok=True, parents=True)

@@ -39,7 +39,7 @@ class PyODDetector(BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from X; y is ignored."""
-        chosen = {} if self.detector is None else clone(self.detector).get_params()  # pyright: ignore
+        chosen: dict[str, Any] = {} if self.detector is None else clone(self.detector).get_params()  # pyright: ignore
         self.detector_ = VAEDetector(**(chosen | {"contamination": self.contamination})).fit(X)
         self.decision_scores_ = self.decision_function(X)
         self.threshold_ = -self.detector_.offset_

@@ -63,7 +63,7 @@ def causes(
     parts = finite("parts", parts)
     if parts.ndim != 2 or parts.shape != (len(rows), len(columns)):
         raise ValueError(f"parts must be of shape ({len(rows)}, {len(columns)}), but their shape is {parts.shape}.")
-    shown = sorted(np.argsort(-parts.max(0), kind="stable")[:COLUMNS].tolist())
+    shown: list[int] = sorted(np.argsort(-parts.max(0), kind="stable")[:COLUMNS].tolist())
     heat = np.log10(1 + np.clip(parts[:, shown], 0, None))
     wide = values is not None and len(shown) <= 12
     figure = new_figure(1.6 + len(shown) * CELL_INCHES * (2 if wide else 1), 1.2 + len(rows) * CELL_INCHES)
