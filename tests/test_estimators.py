@@ -351,21 +351,19 @@ def test_it_shows_itself_in_a_notebook(fitted: VAE) -> None:
     assert repr(VAE(latent_dim=3)) == "VAE(latent_dim=3)"
 
 
-def test_data_frames_keep_their_names(table: np.ndarray, fitted: VAE, tmp_path: Any) -> None:
+def test_data_frames_keep_their_names(table: np.ndarray, tmp_path: Any) -> None:
     columns = list("abcdef")
     frame = pd.DataFrame(table, columns=pd.Index(columns))
     vae = tiny().fit(frame)
-    np.testing.assert_array_equal(vae.transform(frame), fitted.transform(table))
+    z = vae.transform(frame)
     assert list(vae.feature_names_in_) == columns
+    assert list(vae.reconstruct(frame).columns) == columns
     assert list(vae.get_feature_names_out()) == ["vae0", "vae1"]
-    with pytest.raises(ValueError, match="same order"):
-        vae.transform(frame[columns[::-1]])
+    np.testing.assert_array_equal(vae.transform(frame[columns[::-1]]), z)
     loaded = load(vae.save(tmp_path / "run"))
     np.testing.assert_array_equal(loaded.feature_names_in_, vae.feature_names_in_)
-    with pytest.raises(ValueError, match="feature names should match"):
+    with pytest.raises(ValueError, match=r"the columns \['a'\] of the training data are missing"):
         loaded.transform(frame.rename(columns={"a": "z"}))
-    with pytest.raises(ValueError, match="'city' is not numeric; drop or encode"):
-        tiny().fit(frame.assign(city="Ulm"))
 
 
 def test_transform_gives_data_frames_on_request(table: np.ndarray, fitted: VAE) -> None:
