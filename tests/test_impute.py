@@ -10,10 +10,10 @@ from torch.distributions import MultivariateNormal
 from vaekit import VAEImputer, tasks
 from vaekit.core import Batch, Parts, Shapes, Support, terms
 from vaekit.data import Table
-from vaekit.data.cells import fill_cells, hide_cells
+from vaekit.data.cells import hide_cells
 from vaekit.models import FullGaussian, GaussianTable, LinearGaussian
 from vaekit.recipes import build
-from vaekit.recipes.imputation import impute_table, train_imputer
+from vaekit.recipes.imputation import train_imputer
 
 MIXED = {"name": "mixed", "numbers": "gaussian"}
 CATEGORIES = Support(0.0, 2.0, 1.0, categories=3)
@@ -95,7 +95,8 @@ class TestGaussianTable:
     def test_rows_without_cells_are_drawn_from_the_margins(self, rows):
         drawn = GaussianTable.fit(rows, copula=True).draw(torch.full((5000, 6), torch.nan))
         assert torch.allclose(drawn.mean(0), rows.double().mean(0), atol=0.15)
-        assert drawn.min() >= rows.min() and drawn.max() <= rows.max()
+        assert drawn.min() >= rows.min()
+        assert drawn.max() <= rows.max()
 
 
 def started(x, latent=2, likelihood="gaussian", columns=None, network="linear-residual"):
@@ -173,7 +174,8 @@ class TestImpute:
         x = torch.rand(3, 1, 8, 8).round()
         holes = torch.where(torch.arange(8) < 4, torch.nan, x)
         found = tasks.impute(model, holes).values
-        assert torch.equal(found[..., 4:], x[..., 4:]) and found.isfinite().all()
+        assert torch.equal(found[..., 4:], x[..., 4:])
+        assert found.isfinite().all()
 
 
 @pytest.fixture(scope="module")
@@ -199,14 +201,17 @@ class TestCells:
         table, cells = Table.read(frame), np.zeros((400, 2), bool)
         cells[5] = True
         gone = hide_cells(table, ("a", "kind"), cells)
-        assert gone.columns["kind"][5] is None and np.isnan(gone.columns["a"][5])
+        assert gone.columns["kind"][5] is None
+        assert np.isnan(gone.columns["a"][5])
         assert np.array_equal(gone.columns["b"], table.columns["b"])
 
 
 class TestVAEImputer:
     def test_observed_cells_stay_to_the_bit_and_none_is_missing(self, fitted, holes):
         found = fitted.transform(holes)
-        assert isinstance(found, pd.DataFrame) and list(found) == list(holes) and not found.isna().any(axis=None)
+        assert isinstance(found, pd.DataFrame)
+        assert list(found) == list(holes)
+        assert not found.isna().any(axis=None)
         assert all(found[name][holes[name].notna()].equals(holes[name].dropna()) for name in holes)
         assert set(found.kind) == {"high", "low"}
         assert set(found["count"]) <= set(range(7))
@@ -228,7 +233,8 @@ class TestVAEImputer:
         x = np.column_stack([gappy.nan_to_num(-1).numpy(), np.full(400, -1.0)])
         imputer = VAEImputer(missing_values=-1, members=1, epochs=1, add_indicator=True, verbose=False)
         found = imputer.fit_transform(x)
-        assert found.shape == (400, 13) and len(imputer.get_feature_names_out()) == 13
+        assert found.shape == (400, 13)
+        assert len(imputer.get_feature_names_out()) == 13
         assert np.array_equal(found[:, :6][x[:, :6] != -1], x[:, :6][x[:, :6] != -1])
 
     def test_a_complete_table_comes_back(self, fitted, frame):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,7 +90,7 @@ def _fill(
     from . import files
 
     files.check_table(out)
-    table = Table.read(data) if data is not None else recipes.choose_examples(run, None, None).x
+    table = Table.read(recipes.choose_examples(run, None, None).x if data is None else data)
     with status("filling in"):
         imputer = Imputer((run,), torch.zeros(len(run.schema.columns)), level)
         _write(impute_table(imputer, table, draws=draws, seed=seed), out, draws, intervals)
@@ -144,7 +143,7 @@ def _inpaint(run: Run, data: str | None, mask: str | None, out: str, seed: int) 
     examples = recipes.choose_examples(run, data, None)
     examples = examples.first(20) if files.is_picture(out) else examples
     x = run.feed(examples.x, examples.y).batch(slice(None)).x
-    hidden = torch.from_numpy(np.broadcast_to(_hidden(mask, tuple(x.shape[-2:])), x.shape).copy())
+    hidden = torch.from_numpy(np.broadcast_to(_hidden(mask, (x.shape[-2], x.shape[-1])), x.shape).copy())
     with status(f"filling in {len(x):,} images"):
         found = tasks.impute(run.model, torch.where(hidden, torch.nan, x), seed=seed).values
         files.write_items(out, run.schema, found, lambda: pictures.inpaintings(run, x, hidden, found))

@@ -26,8 +26,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
 
     ``X`` is an array (N, D), a data frame, or the path of a CSV or Parquet file: numbers, categories and dates. A
     missing number becomes its conditional mean, a missing category the likeliest one, and observed cells stay as they
-    are, to the bit. Cells are supposed to be missing at random: whether one is missing may depend on what is observed in
-    its row, but not on what is missing. The models begin at the linear-Gaussian model of the data, see ``errors_``.
+    are, to the bit. Cells are supposed to be missing at random: whether one is missing may depend on what is observed
+    in its row, but not on what is missing. The models begin at the linear-Gaussian model of the data, see ``errors_``.
 
     Parameters
     ----------
@@ -189,7 +189,9 @@ class VAEImputer(TransformerMixin, BaseEstimator):
             return values
         if values.dtype.kind in "iufb":
             return np.where(cells, np.nan, values.astype(np.float64))
-        return np.where(cells, None, values.astype(object))
+        found = values.astype(object)
+        found[cells] = None
+        return found
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

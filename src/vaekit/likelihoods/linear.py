@@ -14,8 +14,8 @@ class Linear(ABC):
 
     @abstractmethod
     def begin(self, weight: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights (P, L) and biases (P,) from z to φ, flat, that come nearest to W (E, L), μ (E,) and ε's variance (E,);
-        what is no output of the network is set.
+        """Weights (P, L) and biases (P,) from z to φ, flat, that come nearest to W (E, L), μ (E,) and ε's variance
+        (E,); what is no output of the network is set.
         """
 
     def least(self, y: Tensor) -> Tensor:

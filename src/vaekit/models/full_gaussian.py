@@ -24,12 +24,12 @@ TOLERANCE = 1e-2  # gain in nats per row below which it has converged
 
 
 class Solved(NamedTuple):
-    """Rows with some hidden cells, at positions ``index`` (B,): a = P (x - μ) (B, D), where P (patterns, D, D) is the
+    """Rows with some hidden cells, at positions ``at`` (B,): a = P (x - μ) (B, D), where P (patterns, D, D) is the
     inverse of the observed cells' covariance and 0 elsewhere, ``which`` of them each row has (B,), and
     log p(observed) (B,).
     """
 
-    index: Tensor
+    at: Tensor
     scores: Tensor
     precision: Tensor
     which: Tensor
@@ -65,16 +65,16 @@ class FullGaussian(NamedTuple):
         """Log p(observed cells), (N,), nats."""
         found = torch.zeros(len(x), dtype=torch.float64)
         for rows in self._solved(x):
-            found[rows.index] = rows.log_likelihood
+            found[rows.at] = rows.log_likelihood
         return found
 
     def conditional(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of each cell given the observed cells of its row, (N, D); observed ones are themselves."""
         mean, variance = torch.zeros(2, *x.shape, dtype=torch.float64)
         for rows in self._solved(x):
-            mean[rows.index] = self.mean + rows.scores @ self.covariance
+            mean[rows.at] = self.mean + rows.scores @ self.covariance
             explained = ((self.covariance @ rows.precision) * self.covariance).sum(-1)
-            variance[rows.index] = (self.covariance.diagonal() - explained).clamp(min=0)[rows.which]
+            variance[rows.at] = (self.covariance.diagonal() - explained).clamp(min=0)[rows.which]
         return torch.where(x.isnan(), mean, x.double()), torch.where(x.isnan(), variance, 0)
 
     def draw(self, x: Tensor, *, seed: int = 0) -> Tensor:
@@ -87,7 +87,7 @@ class FullGaussian(NamedTuple):
         free = self.mean + noise @ torch.linalg.cholesky(self.covariance).mT
         correction = torch.zeros_like(free)
         for rows in self._solved(torch.where(x.isnan(), x.double(), self.mean + x - free)):
-            correction[rows.index] = rows.scores @ self.covariance
+            correction[rows.at] = rows.scores @ self.covariance
         return torch.where(x.isnan(), free + correction, x.double())
 
     def _improved(self, x: Tensor, kept: float) -> tuple[Self, float]:
@@ -121,9 +121,7 @@ class FullGaussian(NamedTuple):
         root = torch.linalg.cholesky(torch.where(both, self.covariance, identity))
         precision = torch.cholesky_inverse(root) - (~seen).to(x).diag_embed()
         residual = torch.where(x.isnan(), 0, x - self.mean)
-        if len(seen) == 1:
-            scores = residual @ precision[0]
-        else:
-            scores = (precision[which] @ residual.unsqueeze(-1)).squeeze(-1)
+        one = len(seen) == 1
+        scores = residual @ precision[0] if one else (precision[which] @ residual.unsqueeze(-1)).squeeze(-1)
         log_det = 2 * root.diagonal(dim1=1, dim2=2).log().sum(1) + seen.sum(1) * math.log(2 * math.pi)
         return Solved(index, scores, precision, which, -0.5 * ((scores * residual).sum(1) + log_det[which]))

@@ -15,10 +15,10 @@ from .margins import Margins
 
 
 class GaussianTable(NamedTuple):
-    """A :class:`FullGaussian` over the columns of a table: numbers as they are, or with ``copula`` as normal scores (the
-    Gaussian copula; Hoff, 2007, by EM), categories as one-hot columns, an approximation to thresholds of latent normals.
+    """A :class:`FullGaussian` over the columns of a table: numbers as they are, or with ``copula`` as normal scores
+    (the Gaussian copula; Hoff, 2007, by EM), categories as one-hot columns, which stand in for thresholds of normals.
 
-        table = GaussianTable.fit(x, columns, copula=True)   # x (N, D) model units, NaN where hidden; a Support each
+        table = GaussianTable.fit(x, columns, copula=True)   # x (N, D), NaN where hidden; a Support for each column
         table.impute(x)                                      # E[number] or the likeliest category of hidden cells
         table.draw(x, seed=0)                                # hidden cells drawn from p(hidden | observed)
         table.interval(x, 0.9)                               # two quantiles of each hidden number

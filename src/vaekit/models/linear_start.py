@@ -42,9 +42,9 @@ def start_linear(encoder: Conditional, decoder: Conditional, batch: Batch) -> No
     y = likelihood.responses(spread if batch.mask is None else torch.where(batch.mask, spread, torch.nan)).double()
     rows = Rows(y, torch.ones_like(y[:1]) if batch.mask is None else (~y.isnan()).double())
     factors = _fitted(rows, family.event.numel(), likelihood.least(y))
-    decoder.body.begin(*likelihood.begin(*(value.to(batch.x) for value in factors[:3])))
+    decoder.body.begin(*likelihood.begin(*(value.to(batch.x) for value in factors[:3])))  # pyright: ignore
     seen = likelihood.embed(batch.x, batch.mask).flatten(1)
-    encoder.body.begin(*_posterior_map(seen.double(), rows, factors, family.phi.numel()))
+    encoder.body.begin(*_posterior_map(seen.double(), rows, factors, family.phi.numel()))  # pyright: ignore
 
 
 def _fitted(rows: Rows, latent: int, least: Tensor) -> Factors:
@@ -59,7 +59,7 @@ def _fitted(rows: Rows, latent: int, least: Tensor) -> Factors:
         found = factor_analysis(full.mean, full.covariance, rank)
     else:
         found = start(rows, rank)
-        for better in islice(maximize(lambda: iter([rows]), lambda: found, shared=False), PASSES):
+        for better in islice(maximize(lambda: iter([rows]), lambda: found, shared=False), PASSES):  # noqa: B023
             found = better
     total = found.variance + found.weight.square().sum(1)
     found = found._replace(variance=found.variance.maximum(QUIET * total).maximum(least)).ordered()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vaekit import tasks
-from vaekit.data import Column, Dataset, Table, TableSchema
+from vaekit.data import Dataset, Table, TableSchema
 from vaekit.data.cells import fill_cells, hide_cells
 from vaekit.models import GaussianTable
 from vaekit.tasks.impute import Imputation
@@ -80,8 +80,8 @@ def train_imputer(
     level: float = 0.9,
     reporter: Reporter | None = None,
 ) -> Imputer:
-    """Train ``members`` models on a table with missing cells, a twentieth of the observed ones hidden from each, others each
-    time: a delete-a-group jackknife over cells (Shao and Wu, 1989).
+    """Train ``members`` models on a table with missing cells, a twentieth of the observed ones hidden from each, others
+    each time: a delete-a-group jackknife over cells (Shao and Wu, 1989).
 
     The models differ by seed, by what they do not see, and by whether numbers are taken as they are or as normal
     scores. Each imputes what was hidden from it, which says how wide intervals have to be (conformalized quantile

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from vaekit.core import Batch, Latent, LatentModel, Support, Trace, masked_log_prob
 from vaekit.noise import Noise, isolated_rng
@@ -55,14 +54,14 @@ def impute(
     steps: int = 8,
     seed: int = 0,
 ) -> Imputation:
-    """Fill in hidden cells, NaN in ``examples`` in model units, supposing that they are missing at random: that whether a
-    cell is hidden depends on nothing that is hidden itself.
+    """Fill in hidden cells, NaN in ``examples`` in model units, supposing that they are missing at random: that whether
+    a cell is hidden depends on nothing that is hidden itself.
 
     For each example up to ``steps`` of Newton's method give a posterior of its own (see :func:`laplace`), ``samples``
     latents are drawn from it and weighted by w = p(observed, z) / q(z): values are Σ w E[x|z] / Σ w (Mattei and
-    Frellsen, 2019), draws come from p(x|z) at latents chosen in proportion to w, intervals of probability ``level`` from
-    quantiles of such draws, averaged over the models. An example without observed cells gets those of the model itself. Several models count the
-    same, so that their disagreement widens the draws.
+    Frellsen, 2019), draws come from p(x|z) at latents chosen in proportion to w, intervals of probability ``level``
+    from quantiles of such draws, averaged over the models. An example without observed cells gets what the model itself
+    expects. Several models count the same, so that their disagreement widens the draws.
     """
     models = [models] if isinstance(models, LatentModel) else list(models)
     if samples < 1 or draws < 0 or steps < 0 or not models or (level is not None and not 0 < level < 1):
@@ -91,7 +90,7 @@ def _impute(
         ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], device=x.device)
         quantiles = torch.stack([_sampled([one], SPREAD).quantile(ends, 0) for one in found]).mean(0)
         low, high = torch.where(mask, x, quantiles)
-    ess = sum(1 / one.weight.square().sum(0) for one in found)
+    ess = torch.stack([1 / one.weight.square().sum(0) for one in found]).sum(0)
     return tuple(part.float().cpu() for part in (values, drawn, low, high, ess))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -16,8 +18,8 @@ WIDEST = 64  # latents
 
 
 def laplace(model: LatentModel, batch: Batch, prior: Distribution, start: Tensor, steps: int) -> FullNormalPosterior:
-    """q(z|x) = N(m, H⁻¹) at the mode m of p(z | observed), which ``steps`` of Newton's method seek from ``start`` (B, L),
-    and the negative Hessian H of log p(observed, z) there.
+    """q(z|x) = N(m, H⁻¹) at the mode m of p(z | observed), which ``steps`` of Newton's method seek from ``start``
+    (B, L), and the negative Hessian H of log p(observed, z) there.
 
     It is exact for linear-Gaussian models, whatever cells are hidden, where an encoder's posterior is far off.
     """
@@ -39,13 +41,16 @@ def laplace(model: LatentModel, batch: Batch, prior: Distribution, start: Tensor
     return FullNormalPosterior(mode, torch.linalg.cholesky(torch.cholesky_inverse(root)))
 
 
-def _curvature(function, at: Tensor) -> tuple[Tensor, Tensor]:
+def _curvature(function: Callable[[Tensor], Tensor], at: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient (B, L), and the Cholesky factor of the negative Hessian (B, L, L), made positive."""
     with torch.enable_grad():
         z = at.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(function(z).sum(), z, create_graph=True)
         rows = [torch.autograd.grad(part.sum(), z, retain_graph=True)[0] for part in gradient.unbind(-1)]
     hessian = -torch.stack(rows, -1)
+    usable = (hessian.isfinite().all(-1) & gradient.isfinite()).all(-1)[:, None, None]  # else a row keeps the prior's
+    hessian = torch.where(usable, hessian, torch.eye(at.shape[-1], device=at.device))
+    gradient = torch.where(usable.squeeze(-1), gradient, 0)
     values, vectors = torch.linalg.eigh(0.5 * (hessian + hessian.mT))
     positive = (vectors * values.clamp(min=FLATTEST).unsqueeze(-2)) @ vectors.mT
     return gradient.detach(), torch.linalg.cholesky(positive)
