@@ -360,8 +360,8 @@ def _check_enumeration(px: Distribution, support: Support) -> None:
     """What a distribution enumerates, where it does, is the grid that all elements share."""
     if not px.has_enumerate_support:
         return
-    values = px.enumerate_support(False).flatten()
-    expected = support.low + (support.step or 0) * torch.arange(support.levels or 0)  # pyright: ignore
+    values, low = px.enumerate_support(False).flatten(), torch.as_tensor(support.low)
+    expected = low + torch.as_tensor(support.step or 0) * torch.arange(support.levels or 0)
     _expect(values.shape == expected.shape and _close(values, expected), "enumerate_support is not the grid")
 
 

@@ -24,6 +24,11 @@ class CategoryColumns(Family, Linear):
     small ones, and those that were never seen half an example's. A network takes one-hot vectors.
     """
 
+    places: Tensor
+    low: Tensor
+    step: Tensor
+    ordered: Tensor
+
     def bind(self, shapes: Shapes) -> Self:
         """Phi is (Σ C,). Raises ValueError where a column has no finite number of values."""
         columns = shapes.columns or ()

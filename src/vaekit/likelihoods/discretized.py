@@ -35,6 +35,13 @@ class Discretized(Family, Linear):
     which makes heavy tails light. An encoder sees the scores, and which spike each value is.
     """
 
+    low: Tensor
+    high: Tensor
+    step: Tensor
+    unit: Tensor
+    at: Tensor
+    places: Tensor
+
     def __init__(
         self,
         kernel: str = "logistic",
@@ -67,7 +74,7 @@ class Discretized(Family, Linear):
         self.phi = Size([self.kernels + sum(sizes)])
         self._register(Support.join(shapes.columns), [column.spikes for column in shapes.columns], sizes)
         grids = [bool(column.step) for column in shapes.columns]
-        ended = any(math.isfinite(end) for column in shapes.columns for end in (column.low, column.high))
+        ended = any(column.low != -math.inf or column.high != math.inf for column in shapes.columns)
         self.traits = any(grids), all(grids), ended
         self.log_sigma = self.scale.logarithm(Size([self.components, count]), math.exp(-1 / QUICK))
         if self.components > 1:
@@ -96,7 +103,7 @@ class Discretized(Family, Linear):
     @property
     def cells(self) -> Cells:
         """The columns' constants, as the distribution takes them."""
-        warp = Warp(self.knots, self.scores) if self.knots is not None else None
+        warp = None if self.knots is None or self.scores is None else Warp(self.knots, self.scores)
         return Cells(self.low, self.high, self.step, self.unit, self.at, warp, *self.traits)
 
     @torch.no_grad()

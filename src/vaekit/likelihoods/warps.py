@@ -6,6 +6,7 @@ from torch import Tensor
 KNOTS = 32
 CLOSEST = 1e-3  # model units between knots
 LEAST = 5.0  # examples beyond the outermost quantile
+BETWEEN = 20  # examples between knots, in the mean, at least
 
 
 def normal_scores(x: Tensor, step: float = 0.0) -> tuple[Tensor, Tensor] | None:
@@ -16,7 +17,8 @@ def normal_scores(x: Tensor, step: float = 0.0) -> tuple[Tensor, Tensor] | None:
     if not len(x) or x[0] == x[-1]:
         return None
     end = torch.special.ndtri(torch.tensor(1 - LEAST / max(len(x), 4 * LEAST), dtype=torch.float64))
-    wanted = torch.special.ndtr(torch.linspace(-1, 1, KNOTS, dtype=torch.float64) * end)
+    count = min(KNOTS, max(3, round(len(x) / BETWEEN)))
+    wanted = torch.special.ndtr(torch.linspace(-1, 1, count, dtype=torch.float64) * end)
     knots = _apart(x[(wanted * (len(x) - 1)).round().long()].unique(), max(CLOSEST, step))
     if len(knots) < 3:
         return None

@@ -31,11 +31,18 @@ def column_support(column: Column) -> Support:
     def scaled(value: float) -> float:
         return (value - column.offset) / column.scale
 
-    low = 0.0 if column.kind in ("count", "positive") else column.low if column.kind in ENDS else -math.inf
+    low = _lowest(column) if column.kind in ("count", "positive") else column.low if column.kind in ENDS else -math.inf
     high = column.high if column.kind in ENDS else math.inf
     step = None if column.step is None else column.step / column.scale
     unit = 1.0 if step is None else 1 / column.scale
     return Support(scaled(low), scaled(high), step, unit, spikes=tuple(map(scaled, column.spikes)))
+
+
+def _lowest(column: Column) -> float:
+    """0, or the point of the column's grid that is next above."""
+    if column.step is None:
+        return 0.0
+    return column.low - math.floor(column.low / column.step + 1e-6) * column.step
 
 
 def support_of(schema: Schema | TableSchema) -> Support:

@@ -8,6 +8,8 @@ from .registry import members
 from .request import TrainRequest
 
 STEPS_WORTH = 1_200_000  # examples that a training should see, repeats included
+TABLES_WORTH = 400_000  # the same of tables that are small
+SMALL = 10_000  # examples
 
 
 def complete(request: TrainRequest, schema: Schema | TableSchema, examples: int) -> TrainRequest:
@@ -21,7 +23,10 @@ def complete(request: TrainRequest, schema: Schema | TableSchema, examples: int)
     - network: ``convolutional`` for images of at least 8×8 pixels, else ``mlp``, narrower for small data;
     - latent dimensions: 16 for images, for vectors half of the columns, 1 to 16; codes of images have 64 numbers, or 4
       on a fixed grid, at each point of a quarter of the height and width;
-    - epochs: enough to see 1.2 million examples, 20 to 200; batch: 128, less for small data.
+    - epochs: enough to see 1.2 million examples, 20 to 200; of tables 3 to 200, and 0.4 million where they have less
+      than 10,000 rows, at most one for each row; batch: 128, less for small data, 256 for large tables.
+
+    Tables have likelihood ``mixed``.
     """
     suited = members("model")[request.model["name"]].suited(schema.kind == "image")
     posterior = members("posterior")[request.posterior["name"]]
@@ -30,10 +35,22 @@ def complete(request: TrainRequest, schema: Schema | TableSchema, examples: int)
         "likelihood": request.likelihood or suited.get("likelihood") or _likelihood(schema),
         "network": request.network or suited.get("network") or _network(schema, examples),
         "latent_dim": request.latent_dim or _latent_dim(schema, getattr(posterior, "numbers", 0)),
-        "epochs": request.epochs or min(200, max(20, round(STEPS_WORTH / examples))),
-        "batch_size": request.batch_size or min(128, max(1, examples // 4)),
+        "epochs": request.epochs or _epochs(schema, examples),
+        "batch_size": request.batch_size or _batch_size(schema, examples),
     }
     return TrainRequest.parse({**request.to_json(), **filled})
+
+
+def _epochs(schema: Schema | TableSchema, examples: int) -> int:
+    if not isinstance(schema, TableSchema):
+        return min(200, max(20, round(STEPS_WORTH / examples)))
+    worth = TABLES_WORTH if examples < SMALL else STEPS_WORTH
+    return min(200, max(20, examples), max(3, round(worth / examples)))  # fewer than 200 rows are soon learned by heart
+
+
+def _batch_size(schema: Schema | TableSchema, examples: int) -> int:
+    most = 256 if isinstance(schema, TableSchema) and examples >= SMALL else 128
+    return min(most, max(1, examples // 4))
 
 
 def _latent_dim(schema: Schema | TableSchema, numbers: int) -> int | tuple[int, ...]:
