@@ -59,4 +59,4 @@ def _trees(is_category: np.ndarray, x: np.ndarray, classify: bool, seed: int):
 
     chosen = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
     few = np.array([not np.isnan(column).all() and np.nanmax(column) < MOST_CATEGORIES for column in x.T], bool)
-    return chosen(categorical_features=is_category & few, random_state=seed)
+    return chosen(categorical_features=is_category & few, random_state=seed)  # pyright: ignore[reportArgumentType]

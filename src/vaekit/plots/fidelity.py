@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike
 
 from .checks import finite
@@ -55,7 +55,7 @@ def marginals(
         ax.set_visible(False)
     handles = [
         axes[0, 0].fill_between([], [], color=ACCENT, alpha=0.35, lw=0),
-        *axes[0, 0].plot([], [], color=CONTRAST),
+        *axes[0, 0].plot([], [], color=CONTRAST, marker="o", ms=4.5),
     ]
     figure.legend(handles, ["real", "synthetic"], loc="outside upper right", ncols=2)
     figure.suptitle(title or " ", x=0.01, ha="left", size=12)
@@ -73,12 +73,13 @@ def trends(names: Sequence[str], similarities: ArrayLike, *, title: str | None =
     side = 1.8 + 0.42 * count
     figure = new_figure(side + 0.8, side)
     ax = figure.subplots()
-    shown = ax.imshow(below, cmap="OrRd", vmin=0, vmax=max(0.05, float(apart.max())))
+    most = max(0.05, float(apart.max()))
+    shown = ax.imshow(below, cmap="OrRd", vmin=0, vmax=most)
     if count <= 20:
         for row in range(count - 1):
             for column in range(row + 1):
                 value = below[row, column]
-                ink = "white" if value > 0.6 * shown.norm.vmax else MUTED
+                ink = "white" if value > 0.6 * most else MUTED
                 ax.text(column, row, f"{100 * value:.1f}", ha="center", va="center", size=7, color=ink)
     labels = [_short(name) for name in names]
     ax.set_yticks(range(count - 1), labels[1:])
@@ -124,7 +125,7 @@ def _draw_densities(ax: Axes, real: np.ndarray, synthetic: np.ndarray) -> None:
         ax.set_yscale("symlog", linthresh=1e-3)
         ax.set_yticks([0, 0.001, 0.01, 0.1, 1])
         ax.yaxis.set_minor_locator(MaxNLocator(1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, None if tallest > 0.6 else 0))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
     ax.xaxis.set_major_locator(MaxNLocator(4))
     if max(abs(low), abs(high)) >= 10_000:
         ax.xaxis.set_major_formatter(EngFormatter(sep=""))
