@@ -40,7 +40,8 @@ class PyODDetector(BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from X; y is ignored."""
         chosen: dict[str, Any] = {} if self.detector is None else clone(self.detector).get_params()  # pyright: ignore
-        self.detector_ = VAEDetector(**(chosen | {"contamination": self.contamination})).fit(X)
+        chosen["contamination"] = self.contamination
+        self.detector_ = VAEDetector(**chosen).fit(X)
         self.decision_scores_ = self.decision_function(X)
         self.threshold_ = -self.detector_.offset_
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)

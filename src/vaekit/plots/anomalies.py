@@ -72,7 +72,7 @@ def causes(
     image = ax.imshow(heat, cmap="OrRd", vmin=0, vmax=top, aspect="auto")
     if wide and values is not None:
         for i, j in np.ndindex(*heat.shape):
-            ax.text(j, i, values[i][shown[j]][:12], ha="center", va="center", size=8,
+            ax.text(j, i, str(values[i][shown[j]])[:12], ha="center", va="center", size=8,
                     color="white" if heat[i, j] > 0.6 * top else INK)  # fmt: skip
     ax.set_xticks(range(len(shown)), [columns[j] for j in shown], rotation=40, ha="left", rotation_mode="anchor")
     ax.xaxis.tick_top()
