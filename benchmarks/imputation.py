@@ -59,8 +59,9 @@ def hi_vae(name: str, mask: str, rows: int | None = None) -> Problem:
     whole[categories] = whole[categories].astype(int).astype(str)
     hidden = np.zeros(whole.shape, bool)
     hidden[tuple(pd.read_csv(folder / f"Missing{mask}.csv", header=None).to_numpy().T - 1)] = True
-    seen = whole.mask(hidden)
-    return Problem(seen[:rows], whole[:rows], categories)
+    order = np.random.default_rng(0).permutation(len(whole))  # the first rows of a file may be of one kind
+    seen, whole = (part.iloc[order].reset_index(drop=True)[:rows] for part in (whole.mask(hidden), whole))
+    return Problem(seen, whole, categories)
 
 
 def breast_cancer(seed: int) -> Problem:
