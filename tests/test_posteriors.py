@@ -294,7 +294,8 @@ def relaxed_categorical(temperature):
 def test_relaxed_categories_are_drawn_as_often_as_their_mass():
     _, q, logits = relaxed_categorical(0.7)
     z, log_q = q.push(torch.randn(100_000, 1, *q.noise))
-    assert set(z.unique().tolist()) == {0.0, 1.0} and (z.sum(2) == 1).all()
+    assert set(z.unique().tolist()) == {0.0, 1.0}
+    assert (z.sum(2) == 1).all()
     torch.testing.assert_close(z.mean(0), logits.softmax(1), atol=0.01, rtol=0)
     torch.testing.assert_close(log_q[0], (z[0] * logits.log_softmax(1)).sum((1, 2, 3)))
 

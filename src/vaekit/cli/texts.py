@@ -132,11 +132,12 @@ ENCODE = Text(
 DETECT = Text(
     "vaekit detect FILE|RUN [OPTIONS]",
     "Find the most surprising rows of a table, or images, and say why.",
-    """FILE is a .csv or .parquet table: a detector is trained on it first (--run keeps it). RUN is the folder of one, or of any
-run. A row's surprise is -log p in nats; its p-value is its rank among rows that were held out of the training. Without
---contamination rows are called anomalies whose p-value is at most --false-alarm. The most surprising rows are printed
-with the cells that add most, what the row's other cells let expect there, and the verdict of a linear-Gaussian model.
-Files are read and scores written part by part, so that they may be larger than the memory.""",
+    """FILE is a .csv or .parquet table: a detector is trained on it first (--run keeps it). RUN is the folder of one,
+or of any run. A row's surprise is -log p in nats; its p-value is its rank among rows that were held out of the
+training. Without --contamination rows are called anomalies whose p-value is at most --false-alarm. The most
+surprising rows are printed with the cells that add most, what the row's other cells let expect there, and the verdict
+of a linear-Gaussian model. Files are read and scores written part by part, so that they may be larger than the
+memory.""",
     """Examples
 
   vaekit detect people.csv --contamination 0.01 --out scores.csv
@@ -149,11 +150,12 @@ Files are read and scores written part by part, so that they may be larger than 
 IMPUTE = Text(
     "vaekit impute FILE|RUN --out FILE [OPTIONS]",
     "Fill in the missing cells of a table, or a hidden part of images.",
-    """FILE is a .csv or .parquet table: a few models are trained on it, and each missing cell becomes what they expect of it
-given the observed cells of its row, which stay as they are. Cells are supposed to be missing at random. --draws writes tables
-drawn from p(missing | observed), for multiple imputation, --intervals the ends of an interval for each cell, calibrated on
-cells hidden on purpose. The errors on these are printed beside those of the linear-Gaussian model and its copula. RUN is a
-trained run: its own data, or --data, are filled in; of images the part that --mask hides.""",
+    """FILE is a .csv or .parquet table: a few models are trained on it, and each missing cell becomes what they
+expect of it given the observed cells of its row, which stay as they are. Cells are supposed to be missing at random.
+--draws writes tables drawn from p(missing | observed), for multiple imputation, --intervals the ends of an interval
+for each cell, calibrated on cells hidden on purpose. The errors on these are printed beside those of the
+linear-Gaussian model and its copula. RUN is a trained run: its own data, or --data, are filled in; of images the part
+that --mask hides.""",
     """Examples
 
   vaekit impute people.csv --out complete.csv
@@ -166,10 +168,10 @@ trained run: its own data, or --data, are filled in; of images the part that --m
 SYNTHESIZE = Text(
     "vaekit synthesize FILE|RUN --out FILE [OPTIONS]",
     "Write new rows like those of a table.",
-    """FILE is a .csv or .parquet table: a model is trained on it first (preset "synthesis"; --run keeps it). RUN is one that
-was. The rows have the table's columns, types, precision and missing cells. --where fixes columns: only rows with these
-values are written. --report and --pictures compare as many new rows as there were training rows with real ones that the
-training has not used, each number beside that of the training rows themselves.""",
+    """FILE is a .csv or .parquet table: a model is trained on it first (preset "synthesis"; --run keeps it). RUN is
+one that was. The rows have the table's columns, types, precision and missing cells. --where fixes columns: only rows
+with these values are written. --report and --pictures compare as many new rows as there were training rows with real
+ones that the training has not used, each number beside that of the training rows themselves.""",
     """Examples
 
   vaekit synthesize adult.csv -n 10000 --out synthetic.csv --run runs/adult

@@ -1,8 +1,8 @@
 """The scikit-learn face: estimators over recipes, tasks and evaluation."""
 
 from .detector import VAEDetector
-from .pyod import PyODDetector
 from .imputer import VAEImputer
+from .pyod import PyODDetector
 from .synthesizer import VAESynthesizer
 from .vae import VAE, load
 

@@ -4,7 +4,7 @@ from typing import Self
 
 import torch
 import torch.nn.functional as F
-from torch import Size, Tensor
+from torch import Tensor
 
 from vaekit.core import Posterior, Shapes
 from vaekit.distributions.density import Density
