@@ -443,11 +443,11 @@ def test_bad_choices_are_told_by_fit(parameters: dict[str, Any], message: str, t
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (np.full((9, 2), np.nan), "Input contains NaN"),
+        (np.full((9, 2), np.nan), "no cell holds a value"),
         (np.ones((9, 2)), "constant"),
         (np.zeros((1, 8, 8)), "1 sample"),
         (np.zeros(9), "Reshape your data"),
-        ([["a", "b"], ["c", "d"]], "array of numbers"),
+        (np.full((9, 2, 2), "a"), "array of numbers"),
     ],
 )
 def test_bad_data_are_told_by_fit(x: Any, message: str) -> None:

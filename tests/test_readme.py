@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_wine
 
 from vaekit.data import Dataset
 from vaekit.data.published import lookup
@@ -54,6 +55,7 @@ def test_command_line_snippets_run(tmp_path, monkeypatch, small_published_data):
     from vaekit.cli import main
 
     monkeypatch.chdir(tmp_path)
+    load_wine(as_frame=True).frame.to_csv("wine.csv", index=False)
     commands = [line[2:] for block in blocks("console") for line in block.splitlines() if line.startswith("$ ")]
     assert len(commands) >= 8
     for command in commands:

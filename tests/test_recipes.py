@@ -98,7 +98,7 @@ class TestParse:
         assert "pydantic" not in str(caught.value)
 
     def test_names_mappings_and_instances_are_one_choice(self):
-        spelled = {"name": "gaussian", "noise": "shared", "sigma": None}
+        spelled = {"name": "gaussian", "noise": "shared", "sigma": None, "floor": 0.0}
         for choice in (spelled, Gaussian("shared")):
             assert TrainRequest.parse({"likelihood": choice}).likelihood == spelled
         assert TrainRequest.parse({"likelihood": "gaussian"}).likelihood == {"name": "gaussian"}
@@ -316,7 +316,7 @@ class TestRunFolder:
         assert " ".join(sorted(path.name for path in finished.path.iterdir())) == files
         rows = store.read_jsonl(finished.path / "metrics.jsonl")
         assert rows == finished.history
-        assert " ".join(rows[0]) == "epoch loss reconstruction kl val_loss lr seconds examples_per_second"
+        assert " ".join(rows[0]) == "epoch loss reconstruction kl val_loss lr kl_each seconds examples_per_second"
         assert "vaekit.load" in (finished.path / "README.md").read_text()
 
     def test_saved_elsewhere_it_is_the_same_run(self, finished, tmp_path):

@@ -139,7 +139,7 @@ def _inpaint(run: Run, data: str | None, mask: str | None, out: str, seed: int) 
 
     if mask is None:
         raise ValueError("say which part of the images is hidden: --mask 0:14,0:28 or a .npy array")
-    files.check_items(out)
+    files.check_items(out, run.schema)
     examples = recipes.choose_examples(run, data, None)
     examples = examples.first(20) if files.is_picture(out) else examples
     x = run.feed(examples.x, examples.y).batch(slice(None)).x

@@ -149,7 +149,7 @@ class Table:
         if self.native != "numpy":
             return natives.to_frame(self.columns, self.dtypes, self.native)
         mixed = "object" in self.dtypes.values()
-        dtype = object if mixed else np.result_type(*set(self.dtypes.values()))
+        dtype = np.dtype(object) if mixed else np.result_type(*set(self.dtypes.values()))
         if not mixed and dtype.kind in "iub" and any(values.dtype.kind == "f" for values in self.columns.values()):
             dtype = np.dtype(np.float64)  # the type has no room for missing cells
         array = np.empty((len(self), len(self.columns)), dtype)

@@ -158,9 +158,11 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return detector._calibrate(surprise, surprise)
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """Minus the surprise in nats, float64 (N,): higher is more normal."""
+        """Minus the surprise in nats, to four decimals, beyond which float32 says nothing, float64 (N,): higher is more
+        normal.
+        """
         check_is_fitted(self, "runs_")
-        return -self._surprise(self._examples(X))
+        return -self._surprise(self._examples(X)).round(4)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """``score_samples`` less ``offset_``: negative for anomalies."""

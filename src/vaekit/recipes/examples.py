@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from vaekit.data import Dataset, Schema, load_dataset
+from vaekit.data import Dataset, Schema, TableSchema, load_dataset
 
 from .defaults import complete
 from .request import TrainRequest
@@ -45,7 +45,7 @@ class Examples:
         return replace(self, **rows)
 
 
-def plan(request: TrainRequest, dataset: Dataset) -> tuple[TrainRequest, Schema, int]:
+def plan(request: TrainRequest, dataset: Dataset) -> tuple[TrainRequest, Schema | TableSchema, int]:
     """What training on a data set would use: the completed request, the schema and the number of training examples."""
     x, y = training_items(request, dataset)
     schema = infer_schema(request, dataset, x, y)
