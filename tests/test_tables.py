@@ -551,10 +551,10 @@ def test_a_schema_for_the_estimator(people, tmp_path):
     text = (tmp_path / "people.toml").read_text().replace('["age"]\nkind = "count"', '["age"]\nkind = "real"')
     (tmp_path / "people.toml").write_text(text)
     with pytest.warns(UserWarning, match="left out"):
-        vae = VAE(schema=tmp_path / "people.toml", epochs=1, verbose=False).fit(people)
+        vae = VAE(columns=tmp_path / "people.toml", epochs=1, verbose=False).fit(people)
     assert kinds(vae.schema_)["age"] == "real"
-    with pytest.raises(ValueError, match="what the columns of a table are, but these data are none"):
-        VAE(schema={}, epochs=1, verbose=False).fit(RNG.normal(size=(20, 3)))
+    with pytest.raises(ValueError, match="these data are no table"):
+        VAE(columns={}, epochs=1, verbose=False).fit(RNG.normal(size=(20, 3)))
 
 
 # the command line
@@ -566,7 +566,7 @@ def test_tables_on_the_command_line(people, tmp_path, monkeypatch, capsys):
     assert main(["data", "show", "people.csv", "--save", "people.toml"]) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("identifier", "boolean", "2020-01-0", "continuous", "1 day", "0 9"))
-    assert main(["train", "people.csv", "--schema", "people.toml", "--epochs", "2", "--out", "run"]) == 0
+    assert main(["train", "people.csv", "--columns", "people.toml", "--epochs", "2", "--out", "run"]) == 0
     assert "column 'id' is left out: identifier" in capsys.readouterr().err
     assert main(["evaluate", "run", "--samples", "2"]) == 0
     assert main(["encode", "run", "--part", "train", "--out", "z.parquet"]) == 0

@@ -36,11 +36,11 @@ def show_set(
     resize: Annotated[
         list[int] | None, Parameter(help="height and width that images are scaled to", consume_multiple=True)
     ] = None,
-    schema: Annotated[
+    columns: Annotated[
         str | None, Parameter(help="file (.toml, .json) that says what columns of a table are", metavar="FILE")
     ] = None,
     save: Annotated[
-        str | None, Parameter(help="file to write what is found of each column, for --schema", metavar="FILE")
+        str | None, Parameter(help="file to write what is found of each column, for --columns", metavar="FILE")
     ] = None,
 ) -> None:
     """Print what is in a data set and what training on it would choose."""
@@ -48,15 +48,15 @@ def show_set(
     from vaekit.recipes.request import TrainRequest
 
     size = resize[0] if resize and len(resize) == 1 else resize
-    request = TrainRequest.parse({"data": data, "resize": size, "schema": schema})
+    request = TrainRequest.parse({"data": data, "resize": size, "columns": columns})
     dataset = load_dataset(data, resize=request.resize)  # pyright: ignore[reportArgumentType]
     out = show.console()
     if isinstance(dataset.x, Table):
         show_table(out, dataset, request, save)
         _chosen(out, request, dataset)
         return
-    if schema or save:
-        raise ValueError(f"--schema and --save are for tables, which {data} is not")
+    if columns or save:
+        raise ValueError(f"--columns and --save are for tables, which {data} is not")
     facts = describe(dataset)
     out.print(facts["name"], style="bold")
     out.print(show.table(_facts(facts).items(), ("", "")))

@@ -21,7 +21,7 @@ from vaekit.recipes.request import TrainRequest, merged, read_config_file
 SUFFIX = "__options"  # of the parameter that gathers a noun's dotted options
 OTHER = "Training"  # the section of the help for every field that is in none
 SECTIONS = {
-    "Data": ("schema", "resize", "include_test", "held_out", "binarize", "conditional"),
+    "Data": ("columns", "resize", "include_test", "held_out", "binarize", "conditional"),
     "Model (names and options: vaekit info)": (
         "model",
         "latent_dim",

@@ -21,7 +21,7 @@ def show_table(out: Console, dataset: Dataset, request: TrainRequest, save: str 
     """Print what each column is, and write it to a file if asked to."""
     from vaekit.data import TableSchema, describe_table, write_choices
 
-    schema = TableSchema.infer(dataset.x, choices=request.schema)
+    schema = TableSchema.infer(dataset.x, choices=request.columns)
     facts = describe_table(dataset, schema)
     out.print(f"{facts['name']}: {facts['rows']:,} {schema.words}", style="bold", soft_wrap=True)
     out.print(show.table([_row(column) for column in facts["columns"][:MOST]], HEAD, right=(3,)))
@@ -31,7 +31,7 @@ def show_table(out: Console, dataset: Dataset, request: TrainRequest, save: str 
         out.print(line, soft_wrap=True)
     if save is not None:
         write_choices(schema, save)
-        out.print(f"\nThe schema is in {save}: correct it, then train with --schema {save}", soft_wrap=True)
+        out.print(f"\nWhat the columns are is in {save}: correct it, then train with --columns {save}", soft_wrap=True)
 
 
 def _row(column: dict[str, Any]) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ What is left open is chosen from the data. Ctrl-C saves and stops; --resume goes
   vaekit train digits
   vaekit train fashion-mnist --preset article --out runs/article
   vaekit train photos/ --resize 64 --latent-dim 32 --epochs 50
-  vaekit train people.csv --schema people.toml
+  vaekit train people.csv --columns people.toml
   vaekit train digits --objective iwae --objective.samples 8
   vaekit train digits --network mlp --network.hidden 256 256 --patience 10
   vaekit train --preset article-fast --schedule.rise 0.3 --seed 1
@@ -243,7 +243,7 @@ DATA = Text(
             "Show what is in a data set, and what training on it would choose.",
             """DATA is a name or a path, as for training. Of a table it shows what each column is: its kind, missing
 cells, values, recorded precision and frequent values. --save writes this to a file; corrected, "vaekit train" takes it
-as --schema.""",
+as --columns.""",
             "Examples\n\n  vaekit data show digits\n  vaekit data show photos/ --resize 64\n"
             "  vaekit data show people.csv --save people.toml\n",
             "vaekit.cli.data:show_set",

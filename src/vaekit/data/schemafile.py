@@ -70,7 +70,7 @@ def write_choices(schema: TableSchema, path: str | Path) -> None:
         text = json.dumps(choices, indent=2, ensure_ascii=False)
     elif path.suffix == ".toml":
         about = (__doc__ or "").partition("\n\n")[2].replace("``", "").splitlines()
-        about = ["What the columns are: correct it, then train with --schema.", *about]
+        about = ["What the columns are: correct it, then train with --columns.", *about]
         lines = [f"# {line}".rstrip() for line in about]
         for name, choice in choices.items():
             lines += ["", f"[{json.dumps(name, ensure_ascii=False)}]"]

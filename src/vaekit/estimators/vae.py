@@ -49,7 +49,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Share of the examples kept for choosing the best weights; 0 keeps none and the last weights are taken.
     binarize : bool, default=False
         Treat values scaled to [0, 1] as probabilities and learn draws of 0 and 1 from them, anew at each look.
-    schema : str, Path or dict, default=None
+    columns : str, Path or dict, default=None
         What columns of a table are, where it should not be guessed: a file that ``vaekit data show --save`` writes, or
         its content, such as ``{"age": {"kind": "count"}, "note": {"kind": "left-out"}}``.
     conditional : bool, default=False
@@ -147,7 +147,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        schema: str | Path | Mapping[str, Any] | None = None,
+        columns: str | Path | Mapping[str, Any] | None = None,
         held_out: float = 0.1,
         binarize: bool = False,
         conditional: bool = False,
@@ -179,7 +179,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         samples: int = 100,
         verbose: bool | None = None,
     ):
-        self.schema = schema
+        self.columns = columns
         self.held_out = held_out
         self.binarize = binarize
         self.conditional = conditional

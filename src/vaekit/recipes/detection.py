@@ -198,7 +198,7 @@ def is_table(schema: Schema | TableSchema) -> TypeGuard[TableSchema]:
 
 def _schema(x: Table | np.ndarray, request: TrainRequest) -> Schema | TableSchema:
     """Columns that are constant stay, as new rows may differ in them."""
-    return TableSchema.infer(x, choices=request.schema, constants=True) if isinstance(x, Table) else Schema.infer(x)
+    return TableSchema.infer(x, choices=request.columns, constants=True) if isinstance(x, Table) else Schema.infer(x)
 
 
 def _feed(run: Run, x: Table | np.ndarray) -> Feed:

@@ -94,7 +94,7 @@ def train_imputer(
     for name, value in (choices or {}).items():
         options[name] = merged(name, options.get(name), value)
     request = TrainRequest.parse(options)
-    schema = TableSchema.infer(table, choices=request.schema)
+    schema = TableSchema.infer(table, choices=request.columns)
     x = torch.from_numpy(schema.normalize(table))
     runs, misses, found = [], [], {}
     for member in range(members):

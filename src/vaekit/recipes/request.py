@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,21 +14,16 @@ from . import registry
 
 Choice = dict[str, Any]  # a member of a noun: its name and options; a name alone and an instance are turned into it
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", UserWarning)  # of the name, which is also that of a deprecated method
 
-    class _OfTables(BaseModel):
-        schema: dict[str, Any] | None = Field(  # pyright: ignore[reportIncompatibleMethodOverride]
-            None, description="file (.toml, .json) that says what columns of a table are: see vaekit data show"
-        )
-
-
-class TrainRequest(_OfTables):
+class TrainRequest(BaseModel):
     """Every choice of a training. ``None`` is filled from the data by :func:`vaekit.recipes.defaults.complete`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: str | None = Field(None, description="name of a data set, or path of a file or folder")
+    columns: dict[str, Any] | None = Field(
+        None, description="file (.toml, .json) that says what the columns of a table are: see vaekit data show"
+    )
     resize: int | tuple[int, int] | None = Field(None, description="height and width that images are scaled to")
     include_test: bool = Field(False, description="train on the published test set too; nothing is then held out of it")
     held_out: float = Field(0.1, ge=0, lt=1, description="share of the examples kept for choosing the best weights")
@@ -74,9 +68,9 @@ class TrainRequest(_OfTables):
     def _spell_prior(cls, value: Any) -> Any:
         return None if value is None else registry.spell("prior", value)
 
-    @field_validator("schema", mode="before")
+    @field_validator("columns", mode="before")
     @classmethod
-    def _read_schema(cls, value: Any) -> Any:
+    def _read_columns(cls, value: Any) -> Any:
         if value is None:
             return None
         from vaekit.data.schemafile import check_choices, read_choices

@@ -109,9 +109,9 @@ def divide(request: TrainRequest, n: int, y: np.ndarray | None) -> tuple[np.ndar
 def infer_schema(request: TrainRequest, dataset: Dataset, x: Any, y: Any) -> Schema | TableSchema:
     """How the items map to what the model sees and is told. Raises ValueError where the request cannot be met."""
     if isinstance(x, Table):
-        schema = TableSchema.infer(x, choices=request.schema)
-    elif request.schema is not None:
-        raise ValueError("a schema says what the columns of a table are, but these data are none; leave it out")
+        schema = TableSchema.infer(x, choices=request.columns)
+    elif request.columns is not None:
+        raise ValueError("columns say what a table holds, but these data are no table; leave columns out")
     else:
         schema = Schema.infer(x, classes=dataset.classes, columns=dataset.columns)
     if request.conditional and y is None:
