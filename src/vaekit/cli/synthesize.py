@@ -56,7 +56,11 @@ def synthesize(
 
     files.check_table(out)
     conditions = dict(_condition(text) for text in where)
-    loaded = load_run(source, device) if Path(source).is_dir() else _trained(source, run, epochs, seed, device)
+    if Path(source).is_dir():
+        loaded = load_run(source, device)
+    else:
+        _check_conditions(source, conditions)
+        loaded = _trained(source, run, epochs, seed, device)
     with status("drawing rows"):
         rows = recipes.synthesize(loaded, n, conditions, seed=seed)
         files.write_table(Path(out), rows)
@@ -72,6 +76,14 @@ def _condition(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise ValueError(f"--where takes column=value, got {text!r}")
     return name.strip(), value
+
+
+def _check_conditions(source: str, conditions: dict[str, str]) -> None:
+    """Raise ValueError for columns and values that the rows do not have, before a model is trained on them."""
+    from vaekit.data import Table, TableSchema, fixed_cells, mark_missing
+
+    if conditions:
+        fixed_cells(TableSchema.infer(mark_missing(Table.read(source))), conditions)
 
 
 def _trained(source: str, out: str | None, epochs: int | None, seed: int, device: str) -> Run:
