@@ -125,6 +125,10 @@ def _print(errors: Mapping[str, Errors]) -> None:
     out = show.console()
     out.print("\nErrors on a twentieth of the observed cells, hidden on purpose", style="bold")
     out.print(show.table(rows, COLUMNS, right=(1, 2)))
+    own, *others = errors.values()
+    for kind in ("numbers", "categories"):
+        if any(getattr(other, kind) < getattr(own, kind) for other in others):
+            note(f"of {kind} a linear-Gaussian model does better here; try more --epochs or --members")
     note("cells are supposed to be missing at random: depending on what is observed, not on what is missing")
 
 
