@@ -25,7 +25,7 @@ from sklearn.impute import IterativeImputer, KNNImputer
 
 from vaekit.data import Table, TableSchema
 from vaekit.models import GaussianTable
-from vaekit.recipes.assemble import column_support
+from vaekit.recipes.assemble import supports
 from vaekit.recipes.imputation import impute_table, train_imputer
 
 ROWS = 2000  # for forests and nearest neighbours
@@ -141,7 +141,7 @@ def gaussian(copula: bool) -> Callable[[Problem], pd.DataFrame]:
 
         schema = TableSchema.infer(problem.seen)
         x = torch.from_numpy(schema.normalize(problem.seen))
-        table = GaussianTable.fit(x, [column_support(column) for column in schema.table], copula=copula)
+        table = GaussianTable.fit(x, supports(schema), copula=copula)
         values = table.impute(x).numpy()
         found = problem.seen.copy()
         for at, column in enumerate(schema.table):

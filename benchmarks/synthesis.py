@@ -20,7 +20,7 @@ from benchmarks.peers import synthesizers
 from vaekit.data import Table, TableSchema
 from vaekit.evaluation import Fidelity, assess_fidelity
 from vaekit.recipes import synthesize, train_synthesizer
-from vaekit.recipes.assemble import column_support
+from vaekit.recipes.assemble import supports
 from vaekit.training import default_reporter
 
 TEST = 0.2
@@ -39,7 +39,7 @@ def _simple(generator: Callable[..., torch.Tensor]) -> Draw:
     def draw(train: Table, n: int, seed: int) -> Table:
         schema = TableSchema.infer(train)
         x = torch.from_numpy(schema.normalize(train))
-        columns = [column_support(column) for column in schema.table]
+        columns = supports(schema)
         return Table.read(schema.restore(generator(x, columns, n, seed).numpy()))
 
     return draw

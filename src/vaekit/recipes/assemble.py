@@ -45,10 +45,15 @@ def _lowest(column: Column) -> float:
     return column.low - math.floor(column.low / column.step + 1e-6) * column.step
 
 
+def supports(schema: TableSchema) -> tuple[Support, ...]:
+    """The values of each column, in model units."""
+    return tuple(map(column_support, schema.table))
+
+
 def support_of(schema: Schema | TableSchema) -> Support:
     """The schema's raw range, step and unit, in model units; of tables that of the columns as numbers."""
     if isinstance(schema, TableSchema):
-        return Support.join([column_support(column) for column in schema.table])
+        return Support.join(supports(schema))
     if schema.binarized:
         return Support(0.0, 1.0, 1.0)
     units = tuple(1 / scale for scale in schema.scale)
@@ -67,7 +72,7 @@ def build_model(request: TrainRequest, schema: Schema | TableSchema, examples: i
     nouns = {noun: build(noun, getattr(request, noun)) for noun in ("network", "posterior", "likelihood", "prior")}
     model = build("model", request.model, Parts(**nouns, latent=request.latent_dim or 1))
     context = None if schema.context is None else Size([schema.context.size])
-    columns = tuple(map(column_support, schema.table)) if isinstance(schema, TableSchema) else None
+    columns = supports(schema) if isinstance(schema, TableSchema) else None
     shapes = Shapes(Size(schema.shape), context, examples=examples, support=support_of(schema), columns=columns)
     with isolated_rng(request.seed):
         model.bind(shapes)

@@ -12,16 +12,15 @@ import numpy as np
 import torch
 
 from vaekit import tasks
-from vaekit.core import Support
 from vaekit.data import Dataset, Schema, Table, TableSchema
 from vaekit.models import FullGaussian, GaussianTable
 from vaekit.models.concentration import concentrate
 from vaekit.models.margins import Margins
 from vaekit.training import Feed, Reporter
 
-from .assemble import column_support
+from .assemble import supports
 from .presets import preset
-from .request import TrainRequest, merged
+from .request import TrainRequest, altered
 from .run import Run, divide, train
 
 STEPS = 200  # of a member's training
@@ -100,10 +99,7 @@ def train_detector(
     ``detection``. The share ``trim`` of a table's rows that fits the others least is not learned from, as it may be the
     anomalies (see :func:`vaekit.models.concentration.concentrate`).
     """
-    options = preset("detection") if isinstance(x, Table) else {}
-    for name, value in (choices or {}).items():
-        options[name] = merged(name, options.get(name), value)
-    request = TrainRequest.parse(options)
+    request = TrainRequest.parse(altered(preset("detection") if isinstance(x, Table) else {}, choices))
     schema = _schema(x, request)
     kept, held = divide(request, len(x), None)
     given: dict[str, Any] = {"held_out": 0.0}
@@ -184,11 +180,6 @@ def baseline_of(schema: TableSchema, stored: Mapping[str, np.ndarray]) -> Gaussi
     """The normal of a stored mean and covariance."""
     margins = Margins.of(torch.empty(0, len(schema.table)), supports(schema), normal_scores=False)
     return GaussianTable(margins, FullGaussian(*(torch.tensor(stored[name]) for name in FullGaussian._fields)))
-
-
-def supports(schema: TableSchema) -> list[Support]:
-    """Of each column."""
-    return [column_support(column) for column in schema.table]
 
 
 def is_table(schema: Schema | TableSchema) -> TypeGuard[TableSchema]:

@@ -19,9 +19,9 @@ from vaekit.tasks.impute import Imputation
 from vaekit.training import Reporter
 from vaekit.training.feed import stream
 
-from .assemble import column_support
+from .assemble import supports
 from .presets import preset
-from .request import TrainRequest, merged
+from .request import TrainRequest, altered
 from .run import Run, train
 
 HIDDEN = 0.05  # share of the observed cells that each model does not see, and is judged by
@@ -90,10 +90,7 @@ def train_imputer(
     """
     if members < 1 or not 0 < level < 1:
         raise ValueError(f"expected at least 1 member and a level between 0 and 1, got {members} and {level}")
-    options = preset("imputation")
-    for name, value in (choices or {}).items():
-        options[name] = merged(name, options.get(name), value)
-    request = TrainRequest.parse(options)
+    request = TrainRequest.parse(altered(preset("imputation"), choices))
     schema = TableSchema.infer(table, choices=request.columns)
     x = torch.from_numpy(schema.normalize(table))
     runs, misses, found = [], [], {}
@@ -176,7 +173,7 @@ def _errors(schema: TableSchema, x: Tensor, values: Tensor, hidden: Tensor) -> E
 
 def _baselines(schema: TableSchema, x: Tensor, hidden: Tensor) -> dict[str, Errors]:
     """The full-covariance normal and its copula, by EM on the same cells."""
-    columns, seen = [column_support(column) for column in schema.table], torch.where(hidden, torch.nan, x)
+    columns, seen = supports(schema), torch.where(hidden, torch.nan, x)
     return {
         name: _errors(schema, x, GaussianTable.fit(seen, columns, copula=copula).impute(seen).float(), hidden)
         for name, copula in (("gaussian EM", False), ("copula EM", True))

@@ -116,6 +116,12 @@ def merged(noun: str, before: Any, value: Any) -> Any:
     return {**({"name": before} if isinstance(before, str) else before or {}), **value}
 
 
+def altered(options: Mapping[str, Any], choices: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options with later choices in their place, see :func:`merged`."""
+    changes = {name: merged(name, options.get(name), value) for name, value in (choices or {}).items()}
+    return {**options, **changes}
+
+
 def read_config_file(path: str | Path) -> dict[str, Any]:
     """The options in a TOML, YAML or JSON file. Raises ValueError or OSError with one sentence."""
     path = Path(path)

@@ -14,7 +14,7 @@ from vaekit.data import Dataset, Table, TableSchema, blank, fixed_cells, mark_mi
 from vaekit.training import Reporter
 
 from .presets import preset
-from .request import TrainRequest, merged
+from .request import TrainRequest, altered
 from .run import Run, train
 
 Where = Mapping[str, Any]
@@ -35,9 +35,7 @@ def train_synthesizer(
     is missing becomes a column that the model learns (see :func:`vaekit.data.mark_missing`).
     """
     table = mark_missing(Table.read(rows))
-    options = {**preset("synthesis"), **_suited(len(table))}
-    for name, value in (choices or {}).items():
-        options[name] = merged(name, options.get(name), value)
+    options = altered({**preset("synthesis"), **_suited(len(table))}, choices)
     data = {"data": str(rows)} if isinstance(rows, (str, Path)) else {}
     return train(
         TrainRequest.parse({**options, **data}),
