@@ -36,10 +36,7 @@ class Categories(Density):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-mass of the value."""
         number = ((value - self.low) / self.step).round().long()
-        index = number.clamp(0, self.log_mass.shape[-1] - 1).unsqueeze(-1)
-        lead = torch.broadcast_shapes(index.shape[:-1], self.log_mass.shape[:-1])
-        log_mass = self.log_mass.expand(*lead, -1)
-        return log_mass.gather(-1, index.expand(*lead, 1)).squeeze(-1)
+        return log_mass_at(self.log_mass, number.clamp(0, self.log_mass.shape[-1] - 1))
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A draw."""
@@ -48,6 +45,12 @@ class Categories(Density):
 
     def _values(self, numbers: Tensor) -> Tensor:
         return self.low + self.step * numbers.to(self.log_mass.dtype)
+
+
+def log_mass_at(log_mass: Tensor, index: Tensor) -> Tensor:
+    """The entries of (..., C) at indices (...); both broadcast."""
+    lead = torch.broadcast_shapes(index.shape, log_mass.shape[:-1])
+    return log_mass.expand(*lead, -1).gather(-1, index.expand(lead).unsqueeze(-1)).squeeze(-1)
 
 
 def choose(log_p: Tensor, sample_shape: _size) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.types import _size
 
+from .columns import choose, log_mass_at
 from .density import NONE, Density
 
 
@@ -95,13 +96,9 @@ class Histogram(Density):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-mass of the bin, and of the value within it."""
         at = self.bins.find(value)
-        lead = torch.broadcast_shapes(at.shape, self.log_mass.shape[:-1])
-        log_mass = self.log_mass.expand(*lead, -1).gather(-1, at.expand(lead).unsqueeze(-1)).squeeze(-1)
-        return log_mass + self.bins.log_share(value, at)
+        return log_mass_at(self.log_mass, at) + self.bins.log_share(value, at)
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
-        """A bin, by Gumbel noise, then a value in it."""
+        """A bin, then a value in it."""
         with torch.no_grad():
-            log_mass = self.log_mass.expand(*sample_shape, *self.log_mass.shape)
-            gumbel = -torch.empty_like(log_mass).exponential_().log()
-            return self.bins.draw((log_mass + gumbel).argmax(-1))
+            return self.bins.draw(choose(self.log_mass, sample_shape))

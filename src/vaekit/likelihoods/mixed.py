@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Self, cast
 
 import torch
@@ -82,7 +81,8 @@ class Mixed(Family, Linear):
 
     def prepare(self, x: Tensor, mask: Tensor | None = None) -> None:
         """Members' own."""
-        self._each(lambda member, index: member.prepare(x[..., index], None if mask is None else mask[..., index]))
+        for member, index in zip(self._members, self._places, strict=True):
+            member.prepare(x[..., index], None if mask is None else mask[..., index])
 
     def responses(self, x: Tensor) -> Tensor:
         """Members' own, side by side."""
@@ -147,10 +147,6 @@ class Mixed(Family, Linear):
             found.append((member, slice(at, at + size)))
             at += size
         return found
-
-    def _each(self, function: Callable[[Family, Tensor | slice], None]) -> None:
-        for member, index in zip(self._members, self._places, strict=True):
-            function(member, index)
 
 
 def _part_of(shapes: Shapes, columns: list[Support]) -> Shapes:
