@@ -36,6 +36,9 @@ class lazy(Generic[T]):  # noqa: N801 - used as a decorator, like property
         return value
 
 
+Choose = Callable[[Any, Distribution], Tensor]  # z (K, B, *event) for a posterior and its prior
+
+
 class Batch(NamedTuple):
     """Examples in model units: x (B, *event), context c (B, *context) or None, mask (True = observed) or None."""
 
@@ -263,8 +266,10 @@ class Latent:
             self.__dict__["log_q"] = log_q
 
     @classmethod
-    def draw(cls, q: Any, p: Distribution, samples: int, noise: Noise) -> Latent:
-        """Push K draws of noise through the posterior."""
+    def draw(cls, q: Any, p: Distribution, samples: int, noise: Noise, choose: Choose | None = None) -> Latent:
+        """Push K draws of noise through the posterior, or take what ``choose`` does."""
+        if choose is not None:
+            return cls(choose(q, p), q, p)
         z, log_q = q.push(noise.normal(samples, q.like.shape[0], q.noise, q.like))
         return cls(z, q, p, log_q)
 
@@ -363,12 +368,16 @@ class LatentModel(Part):
         """The family of p(x|z)."""
 
     @abstractmethod
-    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None) -> Trace:
-        """Draw K times from q(z|x) and decode."""
+    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None, choose: Choose | None = None) -> Trace:
+        """Draw K times from q(z|x), or take the latents that ``choose`` gives for each layer, and decode."""
 
     @abstractmethod
+    def priors(self, c: Tensor | None = None) -> tuple[Distribution, ...]:
+        """What the latents of ``events`` are drawn from, independently: batch shape () or (B,)."""
+
     def sample(self, n: int, c: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Draw n latents from the prior, coarse to fine."""
+        """Draw n latents from the prior, coarse to fine, (n, *event) each."""
+        return tuple(draw_prior(p, n) for p in self.priors(c))
 
     @abstractmethod
     def decode(self, z: tuple[Tensor, ...], c: Tensor | None = None) -> Distribution:

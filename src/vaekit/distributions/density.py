@@ -1,11 +1,14 @@
 """What the densities here have in common."""
 
+from collections.abc import Callable, Generator
 from typing import Any
 
-from torch import Size
+import torch
+from torch import Size, Tensor
 from torch.distributions import Distribution
 
 NONE = Size()
+Steps = Generator[tuple[Any, Distribution], Tensor, Tensor]
 
 
 class Density(Distribution):
@@ -18,3 +21,23 @@ class Density(Distribution):
     def arg_constraints(self) -> dict[str, Any]:
         """None."""
         return {}
+
+    def steps(self, mask: Tensor | None = None) -> Steps:
+        """The elements in parts, each given those before: yields where a part is, an index of the elements, and its
+        elementwise distribution, is sent the part's values, and returns all values.
+        """
+        return (yield ..., self)
+
+
+def in_steps(p: Distribution, choose: Callable[[Any, Distribution], Tensor], mask: Tensor | None = None) -> Tensor:
+    """All values of an elementwise distribution: of each part what ``choose`` makes of its place and distribution."""
+    if not isinstance(p, Density):
+        return choose(..., p)
+    steps = p.steps(mask)
+    with torch.no_grad():
+        try:
+            part = next(steps)
+            while True:
+                part = steps.send(choose(*part))
+        except StopIteration as stop:
+            return stop.value

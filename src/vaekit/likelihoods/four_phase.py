@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 import torch
@@ -13,7 +13,7 @@ from torch.distributions import Distribution, constraints
 from torch.types import _size
 
 from vaekit.core import Family, Shapes
-from vaekit.distributions.density import NONE, Density
+from vaekit.distributions.density import NONE, Density, Steps, in_steps
 from vaekit.networks.base import glorot
 from vaekit.noise import Noise
 
@@ -61,6 +61,11 @@ class FourPhase(Family):
         if inner.phi[1:] != shapes.x:
             raise ValueError(
                 "the inner likelihood of 'four-phase' must be elementwise: use likelihood.inner 'bernoulli'"
+            )
+        if any(tensor.dim() > 1 for tensor in inner.state_dict().values()):
+            raise ValueError(
+                "the inner likelihood of 'four-phase' must be the same for all elements: use another noise for it, "
+                "such as likelihood.inner.noise 'shared' or 'output'"
             )
         self.event, self.has_density = shapes.x, inner.has_density
         channels, height, width = shapes.x
@@ -112,10 +117,29 @@ class FourPhase(Family):
             raise ValueError("a four-phase likelihood without inner chooses it when bound to data: call bind first")
         return self.inner
 
-    def given(self, features: Tensor, x: Tensor, mask: Tensor | None, phase: int | None = None) -> Distribution:
-        """The inner distribution of all phases, each given the earlier ones in x; or of one, the parameters elsewhere
-        being zero.
-        """
+    def given(self, features: Tensor, x: Tensor, mask: Tensor | None) -> Distribution:
+        """The inner distribution of all elements, each given the earlier phases in x."""
+        lead, blocks, windows = self._seen(features, x, mask)
+        out = {pixel: self.networks[k](blocks, windows).float() for k, pixel in enumerate(self.phases)}
+        zeros = torch.zeros_like(next(iter(out.values())))
+        maps = torch.stack([out.get(pixel, zeros) for pixel in sorted(ORDER)], -1).flatten(-2)
+        (channels, height, width), (h, w) = self.event, self.phi[2:]
+        maps = F.pixel_shuffle(maps.reshape(-1, h * w, maps.shape[-1]).mT.unflatten(-1, (h, w)), 2)
+        maps = maps[..., :height, :width].unflatten(1, (-1, channels))
+        return self.bound(maps.reshape(*lead, *self.bound.phi))
+
+    def phase(self, features: Tensor, x: Tensor, mask: Tensor | None, number: int) -> Distribution:
+        """The inner distribution of one phase, (..., C, h, w), given the earlier ones in x."""
+        lead, blocks, windows = self._seen(features, x, mask)
+        maps = self.networks[number](blocks, windows).float()
+        (channels, height, width), (h, w) = self.event, self.phi[2:]
+        row, column = divmod(self.phases[number], 2)
+        maps = maps.reshape(-1, h * w, maps.shape[-1]).mT.unflatten(-1, (h, w))
+        maps = maps[..., : (height - row + 1) // 2, : (width - column + 1) // 2].unflatten(1, (-1, channels))
+        return self.bound(maps.reshape(*lead, *maps.shape[1:]))
+
+    def _seen(self, features: Tensor, x: Tensor, mask: Tensor | None) -> tuple[Size, Tensor, Tensor]:
+        """Leading dimensions, and what the networks of the phases take."""
         seen = (x - self.center) / self.scale
         seen = seen if mask is None else torch.where(mask, seen, 0)
         lead = torch.broadcast_shapes(features.shape[:-4], seen.shape[:-3])
@@ -124,20 +148,7 @@ class FourPhase(Family):
             seen = seen.expand(*lead, *self.event)
         windows = _windows(seen.reshape(-1, *self.event), self.phases[:-1])
         blocks = features.reshape(-1, self.channels, math.prod(self.phi[2:])).mT
-        blocks = blocks.reshape(-1, len(windows), self.channels)
-        chosen = range(len(self.phases)) if phase is None else [phase]
-        out = {self.phases[k]: self.networks[k](blocks, windows).float() for k in chosen}
-        return self.bound(self._interleave(out).reshape(*lead, *self.bound.phi))
-
-    def _interleave(self, out: dict[int, Tensor]) -> Tensor:
-        """Parameters (K, N·blocks, P·C) by pixel of the block, others being zero, as those of images (K·N, P, C, H,
-        W).
-        """
-        (channels, height, width), (h, w) = self.event, self.phi[2:]
-        zeros = torch.zeros_like(next(iter(out.values())))
-        maps = torch.stack([out.get(pixel, zeros) for pixel in sorted(ORDER)], -1).flatten(-2)
-        maps = maps.reshape(-1, h * w, maps.shape[-1]).mT.unflatten(-1, (h, w))
-        return F.pixel_shuffle(maps, 2)[..., :height, :width].unflatten(1, (-1, channels))
+        return lead, blocks.reshape(-1, len(windows), self.channels), windows
 
 
 def _windows(image: Tensor, pixels: Sequence[int]) -> Tensor:
@@ -207,19 +218,19 @@ class _FourPhases(Density):
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A draw, phase by phase."""
-        return self._in_order(sample_shape, lambda p: p.sample())
+        features = self.features.expand(*sample_shape, *self.features.shape)
+        return in_steps(_FourPhases(self.family, features), lambda _, p: p.sample())
 
     @property
     def mean(self) -> Tensor:
         """Approximate: the mean of each phase with the earlier phases at their means."""
-        return self._in_order(NONE, lambda p: p.mean)
+        return in_steps(self, lambda _, p: p.mean)
 
-    @torch.no_grad()
-    def _in_order(self, sample_shape: _size, choose: Callable[[Distribution], Tensor]) -> Tensor:
-        features = self.features.expand(*sample_shape, *self.features.shape)
-        x = features.new_full((*sample_shape, *self.batch_shape), self.family.center)
-        for phase, pixel in enumerate(self.family.phases):
+    def steps(self, mask: Tensor | None = None) -> Steps:
+        """Phase by phase."""
+        x = self.features.new_full(self.batch_shape, self.family.center)
+        for number, pixel in enumerate(self.family.phases):
             row, column = divmod(pixel, 2)
-            values = choose(self.family.given(features, x, None, phase))
-            x[..., row::2, column::2] = values[..., row::2, column::2]
+            part = ..., slice(row, None, 2), slice(column, None, 2)
+            x[part] = yield part, self.family.phase(self.features, x, mask, number)
         return x

@@ -39,7 +39,11 @@ class GaussianTable(NamedTuple):
 
     def impute(self, x: Tensor) -> Tensor:
         """Rows with the hidden cells filled in by their conditional mean, or the likeliest category, (N, D)."""
-        return self._filled(x, self.margins.expected(*self.gaussian.conditional(self.margins.forward(x))))
+        return self._filled(x, self.margins.decided(self.expected(x)))
+
+    def expected(self, x: Tensor) -> Tensor:
+        """E[number], and the shares of each category's values side by side, given the observed cells, (N, E)."""
+        return self.margins.expected(*self.gaussian.conditional(self.margins.forward(x)))
 
     def draw(self, x: Tensor, *, seed: int = 0) -> Tensor:
         """Rows with the hidden cells drawn jointly, (N, D)."""

@@ -11,7 +11,7 @@ import torch
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.core import Batch, Conditional, Family, Latent, LatentModel, Parts, Prior, Shapes, Trace, draw_prior
+from vaekit.core import Batch, Choose, Conditional, Family, Latent, LatentModel, Parts, Prior, Shapes, Trace
 from vaekit.networks import Network
 from vaekit.networks.base import halved
 from vaekit.noise import Noise
@@ -120,26 +120,26 @@ class LadderVAE(LatentModel):
         self.rungs = nn.ModuleList(Rung(self.network, template, *rung, self.shapes) for rung in rungs)
         return self
 
-    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None) -> Trace:
+    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None, choose: Choose | None = None) -> Trace:
         """K draws from the posterior of each latent, given those above."""
         noise = noise or Noise()
         features = self.encoder.climb(self.likelihood.embed(batch.x, batch.mask))
         q = self.encoder.top(features, batch.c)
-        latents = [Latent.draw(q, self.prior(batch.c, self.encoder), samples, noise)]
+        latents = [Latent.draw(q, self.prior(batch.c, self.encoder), samples, noise, choose)]
 
         def draw(rung: Rung, h: Tensor, c: Tensor | None) -> Tensor:
             seen = features[len(latents) - 1]
             q = rung.encoder(seen.expand(samples, *seen.shape).flatten(0, 1), h, c)
             q = q if samples == 1 else PosteriorRows(q, samples)
-            latents.append(Latent.draw(q, rung.standard(), samples, noise))
+            latents.append(Latent.draw(q, rung.standard(), samples, noise, choose))
             return latents[-1].z.flatten(0, 1)
 
         px = self._descend(latents[0].z, batch.c, draw)
         return Trace(tuple(latents), px)
 
-    def sample(self, n: int, c: Tensor | None = None) -> tuple[Tensor, ...]:
-        """All latents, (n, *event) each, those below the first in units of their priors."""
-        return draw_prior(self.prior(c, self.encoder), n), *(draw_prior(rung.standard(), n) for rung in self._rungs())
+    def priors(self, c: Tensor | None = None) -> tuple[Distribution, ...]:
+        """Those below the first are of latents in units of their priors."""
+        return self.prior(c, self.encoder), *(rung.standard() for rung in self._rungs())
 
     def decode(self, z: tuple[Tensor, ...], c: Tensor | None = None) -> Distribution:
         """p(x|z, c); finer latents that are left out are at the means of their priors."""

@@ -8,7 +8,7 @@ import torch
 from torch import Size, Tensor, nn
 from torch.distributions import Distribution
 
-from vaekit.core import Batch, Latent, LatentModel, Parts, Shapes, Trace, draw_prior
+from vaekit.core import Batch, Choose, Latent, LatentModel, Parts, Shapes, Trace
 from vaekit.likelihoods import Gaussian
 from vaekit.noise import Noise
 from vaekit.posteriors.point_mass import PointMassPosterior
@@ -91,14 +91,14 @@ class LinearGaussian(LatentModel):
         self.register_buffer("log_cell", cell.log().expand(shapes.x).flatten(), persistent=False)
         return self
 
-    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None) -> Trace:
+    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None, choose: Choose | None = None) -> Trace:
         """The exact posterior, K draws from it, K decodings."""
-        latent = Latent.draw(self._posterior(batch), self.prior(), samples, noise or Noise())
+        latent = Latent.draw(self._posterior(batch), self.prior(), samples, noise or Noise(), choose)
         return Trace((latent,), self.decode((latent.z,)))
 
-    def sample(self, n: int, c: Tensor | None = None) -> tuple[Tensor, ...]:
-        """(z,) with z (n, latent)."""
-        return (draw_prior(self.prior(), n),)
+    def priors(self, c: Tensor | None = None) -> tuple[Distribution, ...]:
+        """That of z."""
+        return (self.prior(),)
 
     def decode(self, z: tuple[Tensor, ...], c: Tensor | None = None) -> Distribution:
         """p(x|z) = N(W z + μ, ...), in float32 whatever the precision of the training."""

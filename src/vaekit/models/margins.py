@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from vaekit.core import Support
 
 KNOTS = 2000  # of the map from values to normal scores, at most
 NODES = 32  # of the quadrature
+SMALLEST = 1e-6  # share of a category, which a normal may give less than none
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,17 @@ class Margins:
         numbers = [x[:, at] for at, size in enumerate(sizes) if not size]
         return cls(sizes, tuple(Scores.of(column) for column in numbers) if normal_scores else ())
 
+    @property
+    def width(self) -> int:
+        """E."""
+        return sum(size or 1 for size in self.categories)
+
+    @property
+    def blocks(self) -> list[slice]:
+        """Where each column is in E."""
+        sizes = [size or 1 for size in self.categories]
+        return [slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True)]
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, E), float64, NaN where hidden."""
         found, scores = [], iter(self.scores)
@@ -74,16 +87,23 @@ class Margins:
         return torch.cat(found, 1)
 
     def expected(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """E[x] of numbers and the likeliest category, (N, D), where y has independent N(mean, variance), (N, E)."""
+        """E[x] of numbers and the shares of categories, (N, E), where y has independent N(mean, variance), (N, E)."""
         found, scores = [], iter(self.scores)
         for part, spread, size in self._split(mean, variance):
             if size:
-                found.append(part.argmax(1).double())
+                share = part.clamp(min=SMALLEST)
+                found.append(share / share.sum(1, keepdim=True))
             elif self.scores:
-                found.append(_expectation(next(scores), part.squeeze(1), spread.squeeze(1).sqrt()))
+                found.append(_expectation(next(scores), part.squeeze(1), spread.squeeze(1).sqrt()).unsqueeze(1))
             else:
-                found.append(part.squeeze(1))
-        return torch.stack(found, 1)
+                found.append(part)
+        return torch.cat(found, 1)
+
+    def decided(self, expected: Tensor) -> Tensor:
+        """Rows (N, D) of numbers and shares (N, E): the largest share's category."""
+        sizes = [size or 1 for size in self.categories]
+        parts = zip(expected.split(sizes, 1), self.categories, strict=True)
+        return torch.stack([part.argmax(1).to(part) if size else part.squeeze(1) for part, size in parts], 1)
 
     def quantile(self, mean: Tensor, variance: Tensor, level: float) -> Tensor:
         """The quantile of each number, (N, D); of categories the likeliest."""
@@ -96,7 +116,7 @@ class Margins:
 
     def inverse(self, y: Tensor) -> Tensor:
         """Draws (N, E) ↦ rows (N, D); the category of the largest number."""
-        return self.expected(y, torch.zeros_like(y))
+        return self.decided(self.expected(y, torch.zeros_like(y)))
 
     def _split(self, mean: Tensor, variance: Tensor) -> list[tuple[Tensor, Tensor, int]]:
         sizes = [size or 1 for size in self.categories]

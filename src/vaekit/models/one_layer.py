@@ -10,6 +10,7 @@ from torch.distributions import Distribution
 
 from vaekit.core import (
     Batch,
+    Choose,
     Conditional,
     Family,
     Latent,
@@ -18,7 +19,6 @@ from vaekit.core import (
     Prior,
     Shapes,
     Trace,
-    draw_prior,
 )
 from vaekit.noise import Noise
 
@@ -93,16 +93,16 @@ class OneLayerVAE(LatentModel):
         self.prior.bind(self.shapes)
         return self
 
-    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None) -> Trace:
+    def infer(self, batch: Batch, samples: int = 1, noise: Noise | None = None, choose: Choose | None = None) -> Trace:
         """One posterior, K draws from it, K decodings."""
         noise = noise or Noise()
         q = self._posterior(batch, noise if self.training else None)
-        latent = Latent.draw(q, self.prior(batch.c, self.encoder), samples, noise)
+        latent = Latent.draw(q, self.prior(batch.c, self.encoder), samples, noise, choose)
         return Trace((latent,), self.decoder(latent.z, batch.c))
 
-    def sample(self, n: int, c: Tensor | None = None) -> tuple[Tensor, ...]:
-        """(z,) with z (n, *latent)."""
-        return (draw_prior(self.prior(c, self.encoder), n),)
+    def priors(self, c: Tensor | None = None) -> tuple[Distribution, ...]:
+        """That of z."""
+        return (self.prior(c, self.encoder),)
 
     def decode(self, z: tuple[Tensor, ...], c: Tensor | None = None) -> Distribution:
         """p(x|z, c)."""

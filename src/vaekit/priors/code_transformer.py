@@ -1,5 +1,6 @@
 """Autoregressive prior over codes."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -30,16 +31,16 @@ class AutoregressiveCodes(Codes):
         log_p = self._logits(h).float().log_softmax(-1)
         return log_p.gather(-1, flat.unsqueeze(-1)).squeeze(-1).sum(-1).view(indices.shape[:-1])
 
-    def draw(self, shape: Size) -> Tensor:
-        """One position after the other."""
+    def in_order(self, rows: int, choose: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """One step of the transformer for each position."""
         transformer, read = self.prior.transformer, self.prior.read(self.codes)
-        x, found = self.start.expand(*shape, -1).reshape(shape.numel(), -1), []
+        x, found = self.start.expand(-(-rows // max(self.batch_shape.numel(), 1)), *self.start.shape), []
+        x = x.reshape(rows, -1)
         past: list[Past] = [[] for _ in transformer.blocks]
         for at in range(self.positions.numel()):
-            p = self._logits(transformer.step(x, at, past)).float().softmax(-1)
-            found.append(torch.multinomial(p, 1).squeeze(-1))
+            found.append(choose(at, self._logits(transformer.step(x, at, past)).float().softmax(-1)))
             x = read[found[-1]]
-        return torch.stack(found, -1).view(*shape, -1)
+        return torch.stack(found, -1)
 
     def _logits(self, h: Tensor) -> Tensor:
         return F.linear(h, self.prior.write(self.codes)) * h.shape[-1] ** -0.5

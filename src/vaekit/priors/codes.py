@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -30,8 +31,15 @@ class Codes(Density):
         """Log-mass of indices (..., *batch, P), P the number of positions in raster order."""
 
     @abstractmethod
+    def in_order(self, rows: int, choose: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """Indices (N, P), one position after the other: ``choose`` gives those (N,) at a position, for the masses (N,
+        codes) that they have given the positions before.
+        """
+
     def draw(self, shape: Size) -> Tensor:
         """Indices (*shape, P); the last of ``shape`` is the batch shape's, if there is one."""
+        found = self.in_order(shape.numel(), lambda _, masses: torch.multinomial(masses, 1).squeeze(-1))
+        return found.view(*shape, -1)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-mass of the codes nearest to z (..., *batch, *latent)."""
@@ -53,10 +61,10 @@ class UniformCodes(Codes):
         cost = self.positions.numel() * math.log(len(self.family.book))
         return torch.full(indices.shape[:-1], -cost, device=indices.device)
 
-    def draw(self, shape: Size) -> Tensor:
-        """Independent uniform indices."""
-        book = self.family.book
-        return torch.randint(len(book), (*shape, self.positions.numel()), device=book.device)
+    def in_order(self, rows: int, choose: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """Equal masses."""
+        masses = self.family.book.new_ones(rows, len(self.family.book))
+        return torch.stack([choose(at, masses) for at in range(self.positions.numel())], -1)
 
 
 class CodePrior(Prior):

@@ -1,0 +1,6 @@
+"""Entropy coding: a stack of bits, and distributions of whole numbers as they are pushed on it; knows no model."""
+
+from .cells import Cells, Coded, Masses
+from .stack import Stack
+
+__all__ = ["Cells", "Coded", "Masses", "Stack"]

@@ -1,0 +1,76 @@
+"""Distributions on grids as they are pushed on a stack of bits."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaekit.coding import Cells, Coded, Masses
+
+from .discretized_logistic import DiscretizedLogistic
+from .logistic_mixture import LogisticMixture
+
+MOST = 4096  # values of an element whose masses are all computed
+
+
+class Grid(NamedTuple):
+    """The values that elements can take: ``low`` + ``step`` · s with s = 0, …, ``counts`` - 1, each one number or one
+    for each element.
+    """
+
+    low: Tensor
+    step: Tensor
+    counts: Tensor
+
+    def symbols(self, x: Tensor) -> Tensor:
+        """The numbers s of values (..., *event). Raises ValueError for values beyond the ends."""
+        symbols = ((x.double() - self.low) / self.step).round().nan_to_num(0).long()
+        if ((symbols < 0) | (symbols >= self.counts)).any():
+            raise ValueError("there is a value outside of the range that the code is made for")
+        return symbols
+
+    def values(self, symbols: Tensor) -> Tensor:
+        """The reverse, in float32."""
+        return (self.low + self.step * symbols).float()
+
+    def at(self, part: Any) -> Grid:
+        """That of some elements; a grid that all share is theirs too."""
+        return self if self.counts.dim() == 0 else Grid(*(each[part] for each in self))
+
+
+def coded(p: Distribution, grid: Grid) -> Coded:
+    """The elements of p in a row. Raises TypeError where p has no mass on a grid, or one of too many values."""
+    if isinstance(p, DiscretizedLogistic):
+        logits = torch.zeros_like(p.loc).unsqueeze(-1)
+        p = LogisticMixture(logits, p.loc.unsqueeze(-1), p.log_scale.unsqueeze(-1), p.low, p.high, p.step)
+    if isinstance(p, LogisticMixture):
+        return _logistics(p, grid)
+    return _all_masses(p, grid)
+
+
+def _logistics(p: LogisticMixture, grid: Grid) -> Cells:
+    """By the distribution function: first the darkest value's own mass, then those of the logistics."""
+    loc, rate = (p.logistics.loc - p.low) / p.step + 0.5, p.step * (-p.logistics.log_scale).exp()
+    weights, loc, rate = (
+        value.double().reshape(-1, value.shape[-1]).T.unsqueeze(1).contiguous()
+        for value in (p.log_weights.exp(), loc, rate)
+    )
+    first = weights[p.components].squeeze(0) if p.has_spikes else weights.new_zeros(loc.shape[-1])
+    weights = weights[: p.components]
+
+    def below(edges: Tensor, at: slice) -> Tensor:
+        each = torch.sigmoid((edges - loc[..., at]) * rate[..., at])
+        return first[at] + (weights[..., at] * each).sum(0)
+
+    return Cells(below, loc.shape[-1], grid.counts)
+
+
+def _all_masses(p: Distribution, grid: Grid) -> Masses:
+    most = int(grid.counts.max())
+    if most > MOST or not grid.counts.dim() == 0:
+        raise TypeError(f"{type(p).__name__} cannot be coded on a grid of {most} values")
+    values = grid.values(torch.arange(most).view(-1, *[1] * len(p.batch_shape)))
+    return Masses(p.log_prob(values).exp().expand(most, *p.batch_shape).reshape(most, -1).T.contiguous())

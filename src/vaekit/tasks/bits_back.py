@@ -1,0 +1,129 @@
+"""Examples as bits and back, without loss: the size is the model's evidence bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vaekit.coding import Coded, Stack
+from vaekit.core import Batch, LatentModel
+from vaekit.distributions.coded import Grid, coded
+from vaekit.distributions.density import in_steps
+
+from .chunks import inference
+from .latent_codes import COARSE, FINE, LatentCode, latent_code
+
+ROWS = 256  # of a batch at most
+SPARE = 64  # bits that must be left where posteriors have taken theirs
+
+
+@dataclass(frozen=True)
+class Code:
+    """Examples as bytes: ``count`` of them in batches, of which those marked ``plain`` were coded without posterior."""
+
+    data: bytes
+    count: int
+    plain: tuple[bool, ...]
+
+
+def encode_examples(model: LatentModel, symbols: Tensor, grid: Grid, mask: Tensor | None = None) -> Code:
+    """Bits-back coding (Townsend et al., 2019) of ``symbols`` (N, *event), where ``mask`` is False being left out.
+
+    A batch's latents are popped off the stack by their posterior, then the examples pushed by p(x|z) and the latents by
+    their prior: on average each batch adds the negative evidence bound. The first batch has nothing to pop from: it
+    takes the posterior's means in coarse bins. Batches double until they are as large as they get.
+    """
+    stack, plain = Stack(), []
+    with inference(model):
+        for rows in batches(len(symbols)):
+            part = Batch(grid.values(symbols[rows]), None, None if mask is None else mask[rows])
+            before = stack.copy()
+            is_plain = not _push_batch(model, stack, symbols[rows], part, grid, FINE)
+            if is_plain:
+                stack = before
+                _push_batch(model, stack, symbols[rows], part, grid, COARSE)
+            plain.append(is_plain)
+    return Code(stack.to_bytes(), len(symbols), tuple(plain))
+
+
+def decode_examples(model: LatentModel, code: Code, grid: Grid, mask: Tensor | None = None) -> Tensor:
+    """The symbols (N, *event), 0 where left out. Raises ValueError where the code is not this model's."""
+    parts, stack = list(batches(code.count)), Stack(code.data)
+    if len(parts) != len(code.plain):
+        raise ValueError(f"{code.count} examples are {len(parts)} batches, but {len(code.plain)} are described")
+    found = torch.zeros(code.count, *model.shapes.x, dtype=torch.long)
+    with inference(model):
+        for rows, is_plain in reversed(list(zip(parts, code.plain, strict=True))):
+            found[rows] = _pop_batch(model, stack, None if mask is None else mask[rows], rows, grid, is_plain)
+    if stack.bits:
+        raise ValueError("the code holds more than these examples")
+    return found
+
+
+def batches(count: int) -> Iterator[slice]:
+    """Rows of the batches: 1, 1, 2, 4, …, and then the largest."""
+    start = 0
+    while start < count:
+        size = min(max(start, 1), ROWS, count - start)
+        yield slice(start, start + size)
+        start += size
+
+
+def _push_batch(model: LatentModel, stack: Stack, symbols: Tensor, batch: Batch, grid: Grid, bits: int) -> bool:
+    """Whether the stack held the bits that the posteriors took; if not, it is left as it is."""
+    codes: list[LatentCode] = []
+
+    def choose(q: object, p: object) -> Tensor:
+        codes.append(latent_code(p, len(symbols), bits))  # pyright: ignore[reportArgumentType]
+        z = codes[-1].pop_posterior(stack, q) if bits == FINE else codes[-1].nearest(q)
+        return z.unsqueeze(0)
+
+    trace = model.infer(batch, choose=choose)
+    if bits == FINE and stack.bits < SPARE:
+        return False
+    parts: list[tuple[Coded, Tensor, Tensor | None]] = []
+
+    def see(part: object, p: object) -> Tensor:
+        values = symbols.unsqueeze(0)[part]  # pyright: ignore
+        keep = None if batch.mask is None else batch.mask.unsqueeze(0)[part].flatten()  # pyright: ignore
+        parts.append((coded(p, grid.at(part)), values.flatten(), keep))  # pyright: ignore
+        return grid.at(part).values(values)  # pyright: ignore
+
+    in_steps(trace.px, see, batch.mask)
+    for made, values, keep in reversed(parts):
+        made.push(stack, values, keep)
+    for code in reversed(codes):
+        code.push_prior(stack)
+    return True
+
+
+def _pop_batch(
+    model: LatentModel, stack: Stack, mask: Tensor | None, rows: slice, grid: Grid, is_plain: bool
+) -> Tensor:
+    count = rows.stop - rows.start
+    codes = [latent_code(p, count, COARSE if is_plain else FINE) for p in model.priors()]
+    latents = [code.pop_prior(stack).unsqueeze(0) for code in codes]
+    symbols = torch.zeros(1, count, *model.shapes.x, dtype=torch.long)
+
+    def see(part: object, p: object) -> Tensor:
+        keep = None if mask is None else mask.unsqueeze(0)[part].flatten()  # pyright: ignore
+        found = coded(p, grid.at(part)).pop(stack, keep)  # pyright: ignore
+        symbols[part] = found.view(symbols[part].shape)  # pyright: ignore
+        return grid.at(part).values(symbols[part])  # pyright: ignore
+
+    in_steps(model.decode(tuple(latents)), see, mask)
+    if not is_plain:
+        given, posteriors = iter(latents), []
+
+        def replay(q: object, p: object) -> Tensor:
+            posteriors.append(q)
+            return next(given)
+
+        x = grid.values(symbols.squeeze(0))
+        model.infer(Batch(x, None, mask), choose=replay)
+        for code, q in reversed(list(zip(codes, posteriors, strict=True))):
+            code.push_posterior(stack, q)
+    return symbols.squeeze(0)
