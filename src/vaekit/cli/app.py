@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from cyclopts import App, Group, Parameter
@@ -48,7 +49,8 @@ def application() -> App:
 def run(arguments: Sequence[str]) -> int:
     """Run a command and say in one line how it ended, unless well."""
     try:
-        code = application()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        with _remarks():
+            code = application()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
@@ -62,6 +64,24 @@ def run(arguments: Sequence[str]) -> int:
         if code == FAILED or speaks():  # all processes make the same mistakes, but may fail alone
             print(f"vaekit: {sentence}", file=sys.stderr)
         return code
+
+
+@contextmanager
+def _remarks() -> Iterator[None]:
+    """While open, warnings to users are shown as remarks, without the place in the code that gives them."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            from .common import note
+
+            if category is UserWarning:
+                note(str(message))
+            else:
+                usual(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def _register(app: App, name: str, text: Text, position: int) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from vaekit import plots, tasks
 from vaekit.data import Schema, Table, TableSchema
 from vaekit.data.columns import as_numbers
-from vaekit.data.missing import missing_cells
+from vaekit.data.natives import missing_cells
 from vaekit.evaluation.latent import kl_each
 from vaekit.recipes import Examples, Run
 from vaekit.recipes.registry import unknown
@@ -37,6 +37,8 @@ def clusters(run: Run, examples: Examples, color_by: str | None = None) -> Figur
     """The encoded examples in the latent plane, coloured by class, or by a column of a table."""
     if color_by is not None:
         values, known = column_values(examples.x, color_by)
+        if not known.any():
+            raise ValueError(f"no example has a value in column {color_by!r}; colour by another one")
         left = "" if known.all() else f", {np.count_nonzero(~known):,} without {color_by} left out"
         examples = examples.at(np.flatnonzero(known))
         z = tasks.encode(run.model, run.feed(examples.x, examples.y)).numpy()
@@ -90,9 +92,10 @@ def sample_tiles(run: Run, n: int, c: Tensor | None = None, *, draw: bool = Fals
 
 def original_tiles(run: Run, examples: Examples) -> np.ndarray:
     """The examples as the model sees them, as pictures; missing cells of a table as the model fills them in."""
-    x, _, mask = run.feed(examples.x, examples.y).batch(slice(None))
+    feed = run.feed(examples.x, examples.y)
+    x, _, mask = feed.batch(slice(None))
     if mask is not None:
-        x = torch.where(mask, x, tasks.reconstruct(run.model, run.feed(examples.x, examples.y)))
+        x = torch.where(mask, x, tasks.reconstruct(run.model, feed))
     return as_pictures(run.schema, x)
 
 

@@ -44,6 +44,8 @@ def plot(
 
     loaded = load_run(run, device)
     names = [str(name) for name in dict.fromkeys(kind)] or pictures.sensible(loaded)
+    if color_by is not None and "clusters" not in names:
+        raise ValueError("--color-by colours the picture of clusters, which is not asked for; add clusters")
     parts = {}
     if any(name in pictures.OF_EXAMPLES for name in names):
         parts = _parts(loaded, data, required=bool(kind or data))

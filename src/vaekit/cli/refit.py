@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from . import show
-from .common import AT_LEAST_ONE, Device, RunPath, load_run, status
+from .common import AT_LEAST_ONE, Device, RunPath, load_run, note, status
 from .options import SUFFIX, choices
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def _print(report: Refit, prior: str, folder: Path) -> None:
         before, after = getattr(report.before, name), getattr(report.after, name)
         if before is not None and after is not None:
             rows.append((name, f"{before:.3f}", f"{after:.3f}", "nats", about))
+    if report.after.cross_entropy > report.before.cross_entropy:
+        note("the new prior fits worse than the run's own; try a simpler one, or keep the run as it is")
     which = "held-out" if report.held_out else "training"
     out.print(f"\nPrior {prior} in place of the run's own, on the {which} examples", style="bold")
     out.print(show.table(rows, ("", "before", "after", "", ""), right=(1, 2)))

@@ -31,6 +31,7 @@ LIKELIHOOD = {
     "drift": ("nats", "what they add to 500; not near 0, still more would add more"),
     "pareto_k": ("", "shape of the importance weights; above 0.7 they are not to be trusted"),
     "untrusted": ("", "share of the examples where they are not"),
+    "linear_gaussian": ("nats", "log-likelihood under factor analysis with as many latents; to be exceeded"),
 }
 LATENTS = {
     "mutual_information": ("nats", "of the latents about the examples; at most the log of their number"),
@@ -55,7 +56,7 @@ def title(report: Mapping[str, Any]) -> str:
     samples = (
         "" if report["log_likelihood"] is None else f"; {show.counted(report['samples'], 'importance sample')} for each"
     )
-    return f"{report['data']}, {report['n']:,} examples{samples}"
+    return f"{report['data']}, {show.counted(report['n'], 'example')}{samples}"
 
 
 def table(report: Mapping[str, Any], meaning: Mapping[str, tuple[str, str]] = MEANING) -> Table:
@@ -78,7 +79,7 @@ def print_all(out: Console, report: Mapping[str, Any]) -> None:
         head = (
             f"Likelihood: {likelihood['samples']} samples, {likelihood['many']:,} on {likelihood['corrected']} of them"
         )
-        _section(out, head, table(likelihood, LIKELIHOOD))
+        _section(out, head, table({**likelihood, "linear_gaussian": report["linear_gaussian"]}, LIKELIHOOD))
     for samples in report["sample_quality"]:
         _section(out, _of_features(samples), _samples_table(samples))
     _section(out, f"Latent space: {latents['n']:,} examples", table(latents, LATENTS))

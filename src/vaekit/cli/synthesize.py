@@ -59,8 +59,7 @@ def synthesize(
     if Path(source).is_dir():
         loaded = load_run(source, device)
     else:
-        _check_conditions(source, conditions)
-        loaded = _trained(source, run, epochs, seed, device)
+        loaded = _trained(source, conditions, run, epochs, seed, device)
     with status("drawing rows"):
         rows = recipes.synthesize(loaded, n, conditions, seed=seed)
         files.write_table(Path(out), rows)
@@ -78,21 +77,15 @@ def _condition(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _check_conditions(source: str, conditions: dict[str, str]) -> None:
-    """Raise ValueError for columns and values that the rows do not have, before a model is trained on them."""
-    from vaekit.data import Table, TableSchema, fixed_cells, mark_missing
-
-    if conditions:
-        fixed_cells(TableSchema.infer(mark_missing(Table.read(source))), conditions)
-
-
-def _trained(source: str, out: str | None, epochs: int | None, seed: int, device: str) -> Run:
+def _trained(
+    source: str, conditions: Mapping[str, str], out: str | None, epochs: int | None, seed: int, device: str
+) -> Run:
     """A model of the rows of a file."""
     from vaekit import recipes
     from vaekit.training import default_reporter
 
     choices: dict[str, Any] = {"seed": seed, "device": device} | ({} if epochs is None else {"epochs": epochs})
-    return recipes.train_synthesizer(source, choices, out, reporter=default_reporter())
+    return recipes.train_synthesizer(source, choices, out, where=conditions, reporter=default_reporter())
 
 
 def _judge(

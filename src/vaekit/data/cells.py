@@ -9,7 +9,7 @@ import numpy as np
 
 from vaekit.data.columns import Column
 from vaekit.data.frames import Table
-from vaekit.data.missing import missing_cells
+from vaekit.data.natives import missing_cells
 
 
 def hide_cells(table: Table, names: Sequence[str], hidden: np.ndarray) -> Table:

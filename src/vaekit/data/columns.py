@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from vaekit.data.delimited import MISSING, is_number
+from vaekit.data.natives import is_missing
 
 ColumnKind = Literal["real", "positive", "count", "bounded", "ordinal", "boolean", "categorical", "datetime"]
 Unknown = Literal["error", "missing"]
@@ -72,9 +73,10 @@ class Column:
             numbers = self._positions(raw)
             if unknown == "error" and (numbers < 0).any():
                 value = raw[np.argmax(numbers < 0)]
+                known = ", ".join(map(str, self.values[:5])) + (", …" if len(self.values) > 5 else "")
                 raise ValueError(
                     f"column {self.name!r} holds {value!r}, which was not among the {len(self.values)} values of the "
-                    f"training data ({', '.join(map(str, self.values[:5]))}{', …' if len(self.values) > 5 else ''})"
+                    f"training data ({known}); replace it, or leave the cell empty"
                 )
             numbers[numbers < 0] = math.nan
         return (numbers - self.offset) / self.scale
@@ -150,11 +152,6 @@ def as_numbers(raw: np.ndarray, name: str = "") -> np.ndarray:
     except (TypeError, ValueError):
         distinct = {value: _number(value, name) for value in set(raw.tolist())}
         return np.fromiter(map(distinct.__getitem__, raw.tolist()), np.float64, len(raw))
-
-
-def is_missing(value: Any) -> bool:
-    """None and NaN."""
-    return value is None or value != value
 
 
 def infinite(name: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from vaekit.data.columns import Column
 from vaekit.data.missing import SUFFIX
+from vaekit.data.schemafile import near
 from vaekit.data.table import TableSchema
 
 
@@ -24,7 +24,7 @@ def fixed_cells(schema: TableSchema, where: Mapping[str, Any]) -> np.ndarray:
     cells = np.full(len(schema.table), math.nan, np.float32)
     for name, value in where.items():
         if name not in schema.columns:
-            raise ValueError(f"no column {name!r}{_near(name, schema.columns)}")
+            raise ValueError(f"no column {name!r}{_hint(name, schema.columns)}")
         mark = f"{name}{SUFFIX}"
         if value is None:
             if mark not in schema.columns:
@@ -44,7 +44,7 @@ def _encoded(column: Column, value: Any) -> float:
         for wanted, known in ((str(value), texts), (str(value).strip(), [text.strip() for text in texts])):
             if wanted in known:
                 return float(known.index(wanted))
-        raise ValueError(f"column {column.name!r} has no value {str(value)!r}{_near(str(value), texts)}")
+        raise ValueError(f"column {column.name!r} has no value {str(value)!r}{_hint(str(value), texts)}")
     try:
         raw = np.array([value], "datetime64[us]") if column.kind == "datetime" else np.array([float(value)])
     except (TypeError, ValueError) as error:
@@ -57,6 +57,5 @@ def _encoded(column: Column, value: Any) -> float:
     return float(again[0])
 
 
-def _near(name: str, valid: tuple[str, ...] | list[str]) -> str:
-    near = difflib.get_close_matches(name, valid, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(map(repr, valid[:20]))}"
+def _hint(name: str, valid: Sequence[str]) -> str:
+    return near(name, valid) or f"; there are {', '.join(map(repr, valid[:20]))}"

@@ -92,9 +92,8 @@ class Table:
         _check_file(path)
         if path.suffix.lower() == ".parquet":
             import pyarrow as pa
-            from pyarrow import parquet
 
-            parts = (pa.Table.from_batches([batch]) for batch in parquet.ParquetFile(path).iter_batches(rows))
+            parts = (pa.Table.from_batches([batch]) for batch in _open_parquet(path).iter_batches(rows))
         else:
             from vaekit.data.delimited import stream_csv
 
@@ -107,9 +106,7 @@ class Table:
         _check_file(path)
         _check_size(path)
         if path.suffix.lower() == ".parquet":
-            from pyarrow import parquet
-
-            return cls._from_frame(_as_frame(parquet.read_table(path)))
+            return cls._from_frame(_as_frame(_open_parquet(path).read()))
         from vaekit.data.delimited import read_csv
 
         table, remarks = read_csv(path)
@@ -202,9 +199,18 @@ def _check_size(path: Path) -> None:
     """Raise ValueError for a file whose rows do not fit into memory at once."""
     size = path.stat().st_size
     if path.suffix.lower() == ".parquet":
-        from pyarrow import parquet
-
-        about = parquet.read_metadata(path)
+        about = _open_parquet(path).metadata
         size = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
     remedy = "use fewer rows or columns; a trained model scores the whole file in parts (vaekit detect)"
     check_memory(COPIES * size, f"the table {path}", remedy)
+
+
+def _open_parquet(path: Path) -> Any:
+    """Raises ValueError for what is no Parquet file."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        return parquet.ParquetFile(path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ValueError(f"{path} is damaged or no Parquet file: {error}") from error

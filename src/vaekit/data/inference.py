@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from vaekit.data.columns import MISSING, MOST_DECIMALS, Column, ColumnKind, as_numbers, infinite, is_missing, is_number
-from vaekit.data.natives import declared_categories
+from vaekit.data.columns import MISSING, MOST_DECIMALS, Column, ColumnKind, as_numbers, infinite, is_number
+from vaekit.data.natives import declared_categories, is_missing
 
 FEW = 12  # whole numbers that take no more values than this are ordinal; so many texts are categories in any case
 MOST_CATEGORIES = 1000

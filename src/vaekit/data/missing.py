@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vaekit.data.columns import is_missing
 from vaekit.data.frames import Table
+from vaekit.data.natives import missing_cells
 
 if TYPE_CHECKING:
     from vaekit.data.table import TableSchema
@@ -47,12 +47,3 @@ def blank(schema: TableSchema, x: np.ndarray) -> tuple[TableSchema, np.ndarray]:
             x[x[:, at].round() == 1, schema.columns.index(name.removesuffix(SUFFIX))] = np.nan
     kept = [at for at, name in enumerate(schema.columns) if name in plain]
     return replace(schema, table=tuple(schema.table[at] for at in kept), order=unmarked(schema.order)), x[:, kept]
-
-
-def missing_cells(values: np.ndarray) -> np.ndarray:
-    """Which entries of a column (N,) are None, NaN or NaT."""
-    if values.dtype.kind in "mM":
-        return np.isnat(values)
-    if values.dtype.kind == "f":
-        return np.isnan(values)
-    return np.fromiter(map(is_missing, values.tolist()), bool, len(values))

@@ -43,7 +43,7 @@ def to_numpy(series: Any) -> np.ndarray:
 
 def from_objects(values: np.ndarray) -> np.ndarray:
     """Python objects (N,) as :func:`to_numpy` has them; objects of several types stay as they are."""
-    missing = np.fromiter(map(_is_missing, values), bool, len(values))
+    missing = np.fromiter(map(is_missing, values), bool, len(values))
     present = values[~missing]
     types = set(map(type, present))
     if types and types <= {bool, np.bool_}:
@@ -65,7 +65,8 @@ def _blanked(values: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return cells
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """None, NaN, and what pandas has for them."""
     return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(np.all(value != value))
 
 
@@ -118,7 +119,7 @@ def _to_pandas(values: np.ndarray, dtype: str) -> Any:
         return pd.Series(values).dt.tz_localize("UTC").astype(dtype)
     if values.dtype.kind == "M" and not dtype.startswith(("datetime64", "timestamp", "date")):
         return pd.Series(values.tolist(), dtype=object)
-    if values.dtype.kind not in "Of" or not _missing(values).any():
+    if values.dtype.kind not in "Of" or not missing_cells(values).any():
         return pd.Series(values).astype(dtype)
     if (dtype.startswith(("int", "uint")) and "[" not in dtype) or dtype == "bool":
         return pd.Series(values)  # the type has no room for missing cells
@@ -161,13 +162,16 @@ def _to_pyarrow(values: np.ndarray, dtype: str) -> Any:
     return made.cast(kind, safe=False)
 
 
-def _missing(values: np.ndarray) -> np.ndarray:
-    return np.array([value is None for value in values]) if values.dtype == object else values != values
+def missing_cells(values: np.ndarray) -> np.ndarray:
+    """Which entries of a column (N,) are None, NaN or NaT."""
+    if values.dtype.kind in "fmM":
+        return values != values
+    return np.fromiter(map(is_missing, values.tolist()), bool, len(values))
 
 
 def blanked(values: np.ndarray) -> np.ndarray:
     """Python objects (N,), None where missing."""
-    return _blanked(values, _missing(values))
+    return _blanked(values, missing_cells(values))
 
 
 def _cells(values: np.ndarray) -> Sequence[Any]:

@@ -52,13 +52,15 @@ def check_choices(content: Any, names: Iterable[str] | None = None) -> Choices:
     names = None if names is None else list(names)
     for name, choice in content.items():
         if names is not None and name not in names:
-            raise ValueError(f"the schema names a column {name!r} that the table does not have{_near(name, names)}")
+            raise ValueError(f"the schema names a column {name!r} that the table does not have{near(name, names)}")
         for key in choice:
             if key not in KEYS:
-                raise ValueError(f"column {name!r} has an unknown {key!r}{_near(key, KEYS)}; valid: {', '.join(KEYS)}")
+                raise ValueError(f"column {name!r} has an unknown {key!r}{near(key, KEYS)}; valid: {', '.join(KEYS)}")
         if choice.get("kind", KINDS[0]) not in KINDS:
-            near = _near(str(choice["kind"]), KINDS)
-            raise ValueError(f"column {name!r} is of unknown kind {choice['kind']!r}{near}; valid: {', '.join(KINDS)}")
+            kind = str(choice["kind"])
+            raise ValueError(
+                f"column {name!r} is of unknown kind {kind!r}{near(kind, KINDS)}; valid: {', '.join(KINDS)}"
+            )
     return {str(name): {key: _plain(value) for key, value in choice.items()} for name, choice in content.items()}
 
 
@@ -114,6 +116,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _near(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(names), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def near(name: str, names: Iterable[str]) -> str:
+    """The end of a sentence on an unknown name: the one that may be meant, if any."""
+    found = difflib.get_close_matches(name, list(names), 1)
+    return f"; did you mean {found[0]!r}?" if found else ""

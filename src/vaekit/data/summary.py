@@ -10,7 +10,7 @@ import numpy as np
 
 from vaekit.data.columns import Column
 from vaekit.data.frames import Table
-from vaekit.data.missing import missing_cells
+from vaekit.data.natives import missing_cells
 from vaekit.data.relations import find_relations
 from vaekit.data.scaling import item_layout
 from vaekit.data.sources import Dataset

@@ -95,9 +95,17 @@ class MixedColumns(Density):
         return torch.cat(list(values), -1)[..., self.order] if len(values) > 1 else values[0]
 
 
+def places_of(sizes: Sequence[int]) -> Tensor:
+    """The positions (D, C) of the logits of D columns in a row of all, ΣC where a column has fewer than C."""
+    places = torch.full((len(sizes), max(sizes)), sum(sizes))
+    start = 0
+    for own, size in zip(places, sizes, strict=True):
+        own[:size] = torch.arange(start, start + size)
+        start += size
+    return places
+
+
 def pad_logits(logits: Tensor, places: Tensor) -> Tensor:
-    """Logits of all columns in a row (..., ΣC) ↦ (..., D, C), where ``places`` (D, C) holds their positions, -1 for
-    none.
-    """
+    """Logits of all columns in a row (..., ΣC) ↦ (..., D, C), -∞ beyond a column's own, by :func:`places_of`."""
     padded = F.pad(logits, (0, 1), value=-torch.inf)
     return padded[..., places]

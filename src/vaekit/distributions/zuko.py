@@ -8,7 +8,11 @@ import torch
 from torch import nn
 from torch.distributions import Distribution
 
-FLOWS: dict[str, dict[str, Any]] = {"maf": {}, "realnvp": {"passes": 2, "randperm": True}, "nsf": {"bins": 8}}
+FLOWS: dict[str, tuple[str, dict[str, Any]]] = {  # zuko's class and its options
+    "maf": ("MAF", {}),
+    "realnvp": ("MAF", {"passes": 2, "randperm": True}),
+    "nsf": ("NSF", {"bins": 8}),
+}
 
 
 def load_zuko() -> ModuleType:
@@ -28,10 +32,10 @@ def load_zuko() -> ModuleType:
 
 def make_flow(kind: str, dim: int, context: int, transforms: int, hidden: Sequence[int]) -> nn.Module:
     """A module c (..., context) or None ↦ an invertible transformation of vectors, which begins near the identity."""
-    flows = load_zuko().flows
-    make = flows.NSF if kind == "nsf" else flows.MAF
+    name, options = FLOWS[kind]
+    make = getattr(load_zuko().flows, name)
     with torch.device("cpu"):  # zuko looks at the values of its masks
-        flow = make(dim, context, transforms=transforms, hidden_features=hidden, **FLOWS[kind]).transform
+        flow = make(dim, context, transforms=transforms, hidden_features=hidden, **options).transform
     with torch.no_grad():
         for last in _last_parameters(flow):
             last.mul_(0.1)

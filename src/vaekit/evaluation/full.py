@@ -41,7 +41,9 @@ QUICK = Sizes(samples=20, many=500, corrected=100, generated=1000, replicates=50
 
 @dataclass(frozen=True)
 class Report:
-    """``sample_quality`` has one entry for each set of features; what does not apply to a model or its data is None."""
+    """``sample_quality`` has one entry for each set of features, ``linear_gaussian`` is the mean log-likelihood of the
+    linear-Gaussian model; what does not apply to a model or its data is None.
+    """
 
     evaluation: Evaluation
     likelihood: Likelihood | None
@@ -49,6 +51,7 @@ class Report:
     latents: LatentSpace
     disentanglement: Disentanglement | None
     findings: list[Finding]
+    linear_gaussian: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary: the numbers of the evaluation, and the other parts by name."""
@@ -100,7 +103,7 @@ def evaluate_fully(
         baseline=baseline,
     )  # fmt: skip
     disentangled = None if factors is None else assess_disentanglement(encode(model, test).numpy(), factors, seed=seed)
-    return Report(evaluation, likelihood, samples, latents, disentangled, findings)
+    return Report(evaluation, likelihood, samples, latents, disentangled, findings, baseline)
 
 
 def choose_features(train: Feed, y: np.ndarray | None = None, *, steps: int = 1000, seed: int = 0) -> list[Features]:

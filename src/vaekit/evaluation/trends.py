@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vaekit.data import Table, TableSchema
-from vaekit.data.columns import is_missing
+from vaekit.data.natives import is_missing
 
 BINS = 10  # of equal width between the reference's extremes, for numbers beside categories
 

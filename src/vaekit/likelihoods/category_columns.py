@@ -9,7 +9,7 @@ from torch import Size, Tensor, nn
 
 from vaekit.core import Family, Shapes, Support
 from vaekit.distributions import Categories
-from vaekit.distributions.columns import pad_logits
+from vaekit.distributions.columns import pad_logits, places_of
 
 from .linear import Linear
 
@@ -36,12 +36,7 @@ class CategoryColumns(Family, Linear):
         if not sizes or min(sizes) < 1:
             raise ValueError("the category-columns likelihood is for columns of few values: use likelihood 'mixed'")
         self.event, self.phi = shapes.x, Size([sum(sizes)])
-        places = torch.full((len(sizes), max(sizes)), sum(sizes))
-        start = 0
-        for row, size in zip(places, sizes, strict=True):
-            row[:size] = torch.arange(start, start + size)
-            start += size
-        self.register_buffer("places", places, persistent=False)
+        self.register_buffer("places", places_of(sizes), persistent=False)
         support = Support.join(columns)
         for name, value in (("low", support.low), ("step", support.step)):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32), persistent=False)

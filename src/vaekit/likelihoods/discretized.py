@@ -10,7 +10,7 @@ from torch import Size, Tensor, nn
 
 from vaekit import distributions
 from vaekit.core import Family, Shapes, Support
-from vaekit.distributions.columns import pad_logits
+from vaekit.distributions.columns import pad_logits, places_of
 from vaekit.distributions.discretized import Cells
 from vaekit.distributions.kernels import KERNELS
 from vaekit.distributions.warped import Warp
@@ -88,14 +88,11 @@ class Discretized(Family, Linear):
         for name, value in constants.items():
             tensor = torch.as_tensor(value, dtype=torch.float32).expand(count)
             self.register_buffer(name, tensor.clone(), persistent=False)
-        values, places = torch.full((count, most), torch.nan), torch.full((count, most), sum(sizes))
-        start = 0
-        for row, (own, size) in enumerate(zip(spikes, sizes, strict=True)):
-            values[row, :size] = torch.tensor(own[:size])
-            places[row, :size] = torch.arange(start, start + size)
-            start += size
+        values = torch.full((count, most), torch.nan)
+        for row, own, size in zip(values, spikes, sizes, strict=True):
+            row[:size] = torch.tensor(own[:size])
         self.register_buffer("at", values, persistent=False)
-        self.register_buffer("places", places, persistent=False)
+        self.register_buffer("places", places_of(sizes), persistent=False)
         self.log_frequencies = nn.Buffer(torch.zeros(count, 1 + most))
         identity = torch.linspace(-3, 3, KNOTS).repeat(count, 1)
         self.knots, self.scores = (nn.Buffer(identity.clone()) if self.warp else None for _ in range(2))

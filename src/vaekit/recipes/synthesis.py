@@ -15,7 +15,7 @@ from vaekit.training import Reporter
 
 from .presets import preset
 from .request import TrainRequest, altered
-from .run import Run, train
+from .run import Run, infer_schema, train
 
 Where = Mapping[str, Any]
 SEEN = 180_000  # rows that a training should see, repeats included
@@ -26,6 +26,7 @@ def train_synthesizer(
     choices: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     *,
+    where: Where | None = None,
     overwrite: bool = False,
     reporter: Reporter | None = None,
 ) -> Run:
@@ -33,17 +34,16 @@ def train_synthesizer(
 
     ``choices`` are fields of :class:`TrainRequest` that differ from those of the preset ``synthesis``. Whether a cell
     is missing becomes a column that the model learns (see :func:`vaekit.data.mark_missing`).
+    Raises ValueError, before it trains, for values in ``where`` (see :func:`synthesize`) that the rows do not have.
     """
     table = mark_missing(Table.read(rows))
     options = altered({**preset("synthesis"), **_suited(len(table))}, choices)
     data = {"data": str(rows)} if isinstance(rows, (str, Path)) else {}
-    return train(
-        TrainRequest.parse({**options, **data}),
-        out,
-        dataset=Dataset("table", table),
-        overwrite=overwrite,
-        reporter=reporter,
-    )
+    request, dataset = TrainRequest.parse({**options, **data}), Dataset("table", table)
+    schema = infer_schema(request, dataset, table, None)
+    if where and isinstance(schema, TableSchema):
+        fixed_cells(schema, where)
+    return train(request, out, dataset=dataset, schema=schema, overwrite=overwrite, reporter=reporter)
 
 
 def _suited(rows: int) -> dict[str, int]:
