@@ -117,7 +117,7 @@ def test_scores_do_not_depend_on_order_and_units_of_columns():
     other = x * [2.0, 1000.0, 0.01] + [5.0, -3.0, 100.0]
     np.testing.assert_allclose(quick().fit(other).score_samples(other), scores, atol=1e-2)
     exact = VAEDetector(choices={"model": "linear-gaussian", "likelihood": "gaussian", "latent_dim": 2, "refit": None},
-                        trim=0.0, epochs=5, verbose=False)  # fmt: skip
+                        robustness=0.0, epochs=5, verbose=False)  # fmt: skip
     plain = exact.fit(x).score_samples(x)
     np.testing.assert_allclose(exact.fit(other).score_samples(other), plain, atol=1e-4)
     np.testing.assert_allclose(exact.fit(x[:, [2, 0, 1]]).score_samples(x[:, [2, 0, 1]]), plain, atol=1e-4)
@@ -142,9 +142,25 @@ def test_held_out_rows_are_not_learned_from_and_their_p_values_are_uniform():
     x = rng.normal(size=(600, 4)) @ rng.normal(size=(4, 4))
     detector = quick(held_out=0.3).fit(x)
     assert len(detector.held_out_) == 180
-    assert detector.runs_[0].model.shapes.examples == math.ceil(0.6 * 420)
+    assert [run.model.shapes.examples for run in detector.runs_] == [math.ceil(0.6 * 420), 420]
     np.testing.assert_allclose(np.sort(detector.p_values(x))[:1], 1 / 181, atol=0.01)
     assert 0.4 < detector.p_values(x).mean() < 0.6
+
+
+def test_the_surprise_is_the_weighted_mean_of_the_cores_and_of_all_rows():
+    x = np.random.default_rng(0).normal(size=(80, 3))
+    detector = quick(robustness=0.25, members=2).fit(x)
+    assert detector.weights_ == (0.125, 0.125, 0.375, 0.375)
+    each = [tasks.surprise(run.model, run.feed(x), 8).score.numpy() for run in detector.runs_]
+    np.testing.assert_allclose(-detector.score_samples(x), detector.weights_ @ np.stack(each), atol=1e-4)
+    assert quick(robustness=0.0).fit(x).weights_ == quick(trim=0.0).fit(x).weights_ == (1.0,)
+
+
+def test_a_cluster_of_anomalies_among_the_rows_is_surprising_despite_being_learned():
+    rng = np.random.default_rng(0)
+    x = np.r_[rng.normal(size=(190, 4)), 5 + 0.1 * rng.normal(size=(10, 4))]
+    scores = quick(choices=QUICK | {"refit": {"name": "vamp", "components": 200}, "refit_epochs": 0}).fit(x)
+    assert scores.score_samples(x)[190:].max() < np.quantile(scores.score_samples(x)[:190], 0.05)
 
 
 def test_concentration_leaves_the_anomalies_out():
@@ -229,14 +245,22 @@ def test_images_are_judged_less_their_complexity():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"contamination": 0.0}, {"contamination": 0.6}, {"false_alarm": 0}, {"trim": 1}, {"members": 0}]
+    "changes",
+    [
+        {"contamination": 0.0},
+        {"contamination": 0.6},
+        {"false_alarm": 0},
+        {"trim": 1},
+        {"members": 0},
+        {"robustness": 2},
+    ],
 )
 def test_choices_that_cannot_be_met_are_refused(changes):
     with pytest.raises(ValueError, match=next(iter(changes))):
         quick(**changes).fit(np.random.default_rng(0).normal(size=(30, 2)))
 
 
-@parametrize_with_checks([quick(epochs=2)])
+@parametrize_with_checks([quick(epochs=2, false_alarm=0.1)])
 def test_the_rules_of_scikit_learn(estimator, check):
     check(estimator)
 

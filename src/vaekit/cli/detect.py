@@ -36,9 +36,13 @@ def detect(
     false_alarm: Annotated[
         float, Parameter(help="without contamination: share of normal rows that may be called so", validator=SHARE)
     ] = 0.01,
+    robustness: Annotated[
+        float,
+        Parameter(help="weight of the model of the core; 0 where all rows are normal", validator=Number(gte=0, lte=1)),
+    ] = 0.06,
     trim: Annotated[
         float,
-        Parameter(help="share of the rows not learned from; 0 where all are normal", validator=Number(gte=0, lt=1)),
+        Parameter(help="share of the rows, those unlike the others, not in the core", validator=Number(gte=0, lt=1)),
     ] = 0.4,
     run: Annotated[str | None, Parameter(help="folder to keep the detector in that is trained", metavar="RUN")] = None,
     picture: Annotated[str | None, Parameter(help="folder for pictures of surprises and causes", metavar="DIR")] = None,
@@ -53,7 +57,8 @@ def detect(
     if out is not None:
         files.check_table(out)
     choices: dict[str, Any] = {"contamination": "auto" if contamination is None else contamination, "device": device,
-                               "false_alarm": false_alarm, "seed": seed, "trim": trim, "epochs": epochs}  # fmt: skip
+                               "false_alarm": false_alarm, "seed": seed, "robustness": robustness, "trim": trim,
+                               "epochs": epochs}  # fmt: skip
     detector = _loaded(source, choices) if Path(source).is_dir() else _trained(source, run, choices)
     found = _judged(detector, _parts(detector, source, data), out, explain)
     found.explain(detector)
@@ -143,7 +148,7 @@ def _loaded(source: str, choices: dict[str, Any]) -> VAEDetector:
 
     if (Path(source) / FILE).exists():
         return VAEDetector.load(source, device=choices["device"])
-    of_training = ("trim", "epochs")
+    of_training = ("robustness", "trim", "epochs")
     with status("finding the threshold"):
         return VAEDetector.from_run(source, **{key: value for key, value in choices.items() if key not in of_training})
 

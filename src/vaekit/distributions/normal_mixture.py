@@ -40,11 +40,11 @@ class NormalMixture(Density):
             z, mean, precision = z - center, mean - center.unsqueeze(-2), (-log_var).exp()
             at_zero = (mean.square() * precision + log_var).sum(-1) + mean.shape[-1] * math.log(2 * math.pi)
             features, weights = torch.cat([z.square(), z], -1), torch.cat([precision, -2 * mean * precision], -1)
+            at_zero, weights = self.logits - 0.5 * at_zero, -0.5 * weights
             if self.batch_shape:
-                quadratic = torch.einsum("...bd,bmd->...bm", features, weights)
-            else:
-                quadratic = features @ weights.mT
-            return self.logits - 0.5 * (quadratic + at_zero)
+                return at_zero + torch.einsum("...bd,bmd->...bm", features, weights)
+            joint = torch.addmm(at_zero, features.flatten(0, -2), weights.mT)  # in one pass: there are many components
+            return joint.view(*features.shape[:-1], -1)
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A component by its weight, then a draw from it."""

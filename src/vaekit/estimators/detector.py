@@ -51,12 +51,15 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         called so whose p-value is at most ``false_alarm``.
     false_alarm : float, default=0.01
         Share of normal examples that may be called anomalies, or 1 / (held-out rows + 1) if that is more.
+    robustness : float, default=0.06
+        Weight, from 0 to 1, of the models of a table's core in the surprise: -(1 - r) log p(x) - r log p_core(x). The
+        models of all rows know every detail, and anomalies among the rows; those of the core find these very
+        surprising, so that a small weight is enough. 0 where X is known to hold none.
     trim : float, default=0.4
-        Share of the rows of a table that are not learned from as they fit the others least, so that anomalies among
-        them do no harm. 0 where X is known to hold none: novelty detection.
+        Share of the rows of a table that are not in its core, as they fit the others least.
     members : int, default=1
-        Models, whose surprises are averaged.
-    samples : int, default=32
+        Models of all rows, and as many of the core, whose surprises are averaged.
+    samples : int, default=8
         Importance samples for each model.
     held_out : float, default=0.1
         Share of X that is kept for the p-values.
@@ -82,8 +85,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         Numbers in one example.
     feature_names_in_ : ndarray of str
         Names of the columns of a data frame or file.
-    runs_ : tuple of Run
-        The trained models.
+    runs_, weights_ : tuple of Run, tuple of float
+        The trained models, those of the core first, and what their surprises count.
 
     Examples
     --------
@@ -100,9 +103,10 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         *,
         contamination: str | float = "auto",
         false_alarm: float = 0.01,
+        robustness: float = 0.06,
         trim: float = 0.4,
         members: int = 1,
-        samples: int = 32,
+        samples: int = 8,
         held_out: float = 0.1,
         choices: Mapping[str, Any] | None = None,
         epochs: int | None = None,
@@ -112,6 +116,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
     ):
         self.contamination = contamination
         self.false_alarm = false_alarm
+        self.robustness = robustness
         self.trim = trim
         self.members = members
         self.samples = samples
@@ -130,8 +135,10 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         if self.epochs is not None:
             given["epochs"] = self.epochs
         reporter = make_reporter(self.verbose)
-        found = train_detector(x, given, members=self.members, trim=self.trim, reporter=reporter)
-        self.runs_ = found.runs
+        found = train_detector(
+            x, given, members=self.members, trim=self.trim, robustness=self.robustness, reporter=reporter
+        )
+        self.runs_, self.weights_ = found.runs, found.weights
         held = found.held if len(found.held) else np.arange(len(x))
         schema = self.runs_[0].schema
         if found.baseline is not None and is_table(schema):
@@ -151,7 +158,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         run = run if isinstance(run, Run) else Run.load(run)
         detector = cls(**{"seed": run.request.seed, "members": 1, **parameters})
         detector._check()
-        detector._adopt((run,))
+        detector._adopt((run,), (1.0,))
         parts = {} if X is not None else parts_of(run)
         part = parts.get("held-out", parts.get("train"))
         surprise = detector._surprise(detector._examples(X if part is None else part.x))
@@ -193,7 +200,15 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         interval of probability ``level``.
         """
         check_is_fitted(self, "runs_")
-        return explain(self._placed(), self._examples(X), self.samples, top=top, level=level, seed=int(self.seed))
+        return explain(
+            self._placed(),
+            self.weights_,
+            self._examples(X),
+            self.samples,
+            top=top,
+            level=level,
+            seed=int(self.seed),
+        )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run folder with ``detector.json`` beside, which :meth:`load` and the command line read.
@@ -205,9 +220,20 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         folder = first.save(path, overwrite=overwrite)
         for number, run in enumerate(others, 1):
             run.save(folder / f"member-{number}", overwrite=overwrite)
-        names = ("contamination", "false_alarm", "trim", "members", "samples", "held_out", "epochs", "seed")
+        names = (
+            "contamination",
+            "false_alarm",
+            "robustness",
+            "trim",
+            "members",
+            "samples",
+            "held_out",
+            "epochs",
+            "seed",
+        )
         content = {
-            "parameters": {name: getattr(self, name) for name in names} | {"members": len(self.runs_)},
+            "parameters": {name: getattr(self, name) for name in names},
+            "weights": self.weights_,
             "offset": self.offset_,
             "held_out": self.held_out_.tolist(),
         }
@@ -224,10 +250,11 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         try:
             detector = cls(**content["parameters"], device=device)
             offset, held_out = float(content["offset"]), np.array(content["held_out"], np.float64)
+            weights = tuple(map(float, content["weights"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged: its {FILE} lacks or misspells {error}") from error
-        folders = [Path(path), *(Path(path) / f"member-{number}" for number in range(1, detector.members))]
-        detector._adopt(tuple(Run.load(folder) for folder in folders))
+        folders = [Path(path), *(Path(path) / f"member-{number}" for number in range(1, len(weights)))]
+        detector._adopt(tuple(Run.load(folder) for folder in folders), weights)
         detector.offset_, detector.held_out_ = offset, held_out
         schema, baseline = detector.runs_[0].schema, Path(path).expanduser() / BASELINE
         if is_table(schema) and baseline.exists():
@@ -253,6 +280,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             raise ValueError(f"contamination is 'auto' or a share above 0 and at most 0.5, got {share!r}")
         if not 0 < self.false_alarm < 1:
             raise ValueError(f"false_alarm is a share between 0 and 1, got {self.false_alarm!r}")
+        if not 0 <= self.robustness <= 1:
+            raise ValueError(f"robustness is a weight from 0 to 1, got {self.robustness!r}")
         if not 0 <= self.trim < 1:
             raise ValueError(f"trim is a share of at least 0 and below 1, got {self.trim!r}")
         if self.members < 1 or self.samples < 1:
@@ -267,8 +296,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             self.offset_ = float(np.percentile(-seen, 100 * float(self.contamination)))
         return self
 
-    def _adopt(self, runs: tuple[Run, ...]) -> None:
-        self.runs_, schema = runs, runs[0].schema
+    def _adopt(self, runs: tuple[Run, ...], weights: tuple[float, ...]) -> None:
+        self.runs_, self.weights_, schema = runs, weights, runs[0].schema
         self.n_features_in_ = int(np.prod(schema.layout))
         if is_table(schema) and schema.native != "numpy":
             self.feature_names_in_ = np.array(schema.order, dtype=object)
@@ -280,7 +309,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return self.runs_
 
     def _surprise(self, x: Any) -> np.ndarray:
-        return surprises(self._placed(), x, self.samples, seed=int(self.seed))[0]
+        return surprises(self._placed(), self.weights_, x, self.samples, seed=int(self.seed))[0]
 
     def _examples(self, X: Any, *, reset: bool = False) -> Any:
         """X as a table, or as an array of images; once fitted, as what it was in ``fit``."""

@@ -1,5 +1,6 @@
 """Anomalies: how surprising rows are, and what makes the most surprising ones so."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from .style import ACCENT, CONTRAST, INK, MUTED, add_note, new_figure, styled
 BINS = 60
 COLUMNS = 24  # of the heat strip, at most
 CELL_INCHES = 0.42
+TICK_INCHES = 0.22  # between the labels of the scale of colours
 
 
 @styled
@@ -83,10 +85,20 @@ def causes(
     ax.set_yticks(np.arange(len(rows) - 1) + 0.5, minor=True)
     ax.grid(which="minor", color="white", linewidth=1.5)
     ax.tick_params(which="minor", length=0)
-    decades = [0, *(10**power for power in range(0, 12, 1 if top < 6 else 2))]
-    ticks = [value for value in (decades if top > 3 else (0, 1, 3, 10, 30, 100, 300)) if np.log10(1 + value) <= top]
+    ticks = _ticks(top, apart=top * TICK_INCHES / (len(rows) * CELL_INCHES))
     bar = figure.colorbar(image, ax=ax, ticks=np.log10(1 + np.array(ticks)), fraction=0.05, pad=0.02, shrink=0.9)
     bar.ax.set_yticklabels([f"{value:,}" for value in ticks])
     bar.set_label("nats", color=MUTED)
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     return figure
+
+
+def _ticks(top: float, apart: float) -> list[int]:
+    """Round numbers of nats from 0 on, which are ``apart`` on the scale log10(1 + nats) that ends at ``top``."""
+    rounds = [10**power for power in range(12)] if top > 3 else [1, 3, 10, 30, 100, 300]
+    ticks, last = [0], 0.0
+    for value in rounds:
+        place = math.log10(1 + value)
+        if last + apart <= place <= top:
+            ticks, last = [*ticks, value], place
+    return ticks

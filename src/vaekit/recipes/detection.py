@@ -23,18 +23,19 @@ from .presets import preset
 from .request import TrainRequest, altered
 from .run import Run, divide, train
 
-STEPS = 200  # of a member's training
+STEPS = 100  # of a member's training
 FEW = 10  # epochs, at least
 PLENTY = 20_000  # rows for the baseline
 
 
 @dataclass(frozen=True, eq=False)
 class Members:
-    """Trained runs whose surprises are averaged, the positions ``held`` of rows that none of them has seen, and, of
-    tables, the full-covariance normal of the rows they were trained on: the baseline.
+    """Trained runs, the ``weights`` of their surprises, which add up to 1, the positions ``held`` of rows that none of
+    them has seen, and, of tables, the full-covariance normal of the core's rows: the baseline.
     """
 
     runs: tuple[Run, ...]
+    weights: tuple[float, ...]
     held: np.ndarray
     baseline: GaussianTable | None
 
@@ -91,43 +92,54 @@ def train_detector(
     *,
     members: int = 1,
     trim: float = 0.0,
+    robustness: float = 0.0,
     reporter: Reporter | None = None,
 ) -> Members:
     """Train ``members`` models with seeds of their own on the rows of a table, or on images, that are not held out.
 
     ``choices`` are fields of :class:`TrainRequest` that differ from the defaults, for tables from those of the preset
-    ``detection``. The share ``trim`` of a table's rows that fits the others least is not learned from, as it may be the
-    anomalies (see :func:`vaekit.models.concentration.concentrate`).
+    ``detection``. The core of a table are its rows without the share ``trim`` that fits the others least, which may be
+    the anomalies (see :func:`vaekit.models.concentration.concentrate`). As many models again learn from the core alone;
+    theirs is the share ``robustness`` of the surprise, -(1 - r) log p(x) - r log p_core(x).
     """
     request = TrainRequest.parse(altered(preset("detection") if isinstance(x, Table) else {}, choices))
     schema = _schema(x, request)
     kept, held = divide(request, len(x), None)
-    given: dict[str, Any] = {"held_out": 0.0}
-    baseline = None
+    parts, baseline = [(kept, 1.0)], None
     if is_table(schema):
         rows, columns = torch.from_numpy(schema.normalize(x[kept])), supports(schema)
-        likely = concentrate(rows, columns, 1 - trim)
-        kept = kept[likely.numpy()]
-        baseline = GaussianTable.fit(rows[likely[:PLENTY]], columns)
-        batch = request.batch_size or min(128, max(1, len(kept) // 4))
-        epochs = request.epochs or max(FEW, math.ceil(STEPS * batch / len(kept)))
-        given |= {"batch_size": batch, "epochs": epochs}
+        core = concentrate(rows, columns, 1 - trim)
+        baseline = GaussianTable.fit(rows[core[:PLENTY]], columns)
+        parts = [(kept[core.numpy()], robustness), (kept, 1 - robustness)] if len(core) < len(kept) else parts
+        parts = [(part, weight) for part, weight in parts if weight > 0]
     runs = [
         train(
-            request.model_copy(update={**given, "seed": request.seed + member}),
-            dataset=Dataset("rows", x[kept]),
+            _of_member(request, member, len(part), is_table(schema)),
+            dataset=Dataset("rows", x[part]),
             schema=schema,
             reporter=reporter,
         )
+        for part, _ in parts
         for member in range(members)
     ]
-    return Members(tuple(runs), held, baseline)
+    weights = tuple(weight / members for _, weight in parts for _ in range(members))
+    return Members(tuple(runs), weights, held, baseline)
+
+
+def _of_member(request: TrainRequest, member: int, rows: int, table: bool) -> TrainRequest:
+    """Few steps for each, as members begin at the linear model of a table."""
+    changes: dict[str, Any] = {"held_out": 0.0, "seed": request.seed + member}
+    if table:
+        batch = request.batch_size or min(128, max(1, rows // 4))
+        epochs = request.epochs or max(FEW, math.ceil(STEPS * batch / rows))
+        changes |= {"batch_size": batch, "epochs": epochs}
+    return request.model_copy(update=changes)
 
 
 def surprises(
-    runs: Sequence[Run], x: Table | np.ndarray, samples: int = 32, *, seed: int = 0
+    runs: Sequence[Run], weights: Sequence[float], x: Table | np.ndarray, samples: int = 8, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over the members of -log p(x), of images less their complexity, and of the effective sample size:
+    """The weighted mean over the runs of -log p(x), of images less their complexity, and of the effective sample size:
     float64 (N,) each.
 
     A category that the training data did not have counts as one more observation would, -log 1/(N + 1).
@@ -135,7 +147,7 @@ def surprises(
     schema = runs[0].schema
     feed = _feed(runs[0], x)
     found = [tasks.surprise(run.model, feed, samples, seed=seed) for run in runs]
-    score, ess = (_mean([getattr(one, name) for one in found]) for name in ("score", "ess"))
+    score, ess = (_mean([getattr(one, name) for one in found], weights) for name in ("score", "ess"))
     if is_table(schema):
         return score + _unseen(runs[0], schema, Table.read(x)).sum(1), ess
     return score - tasks.complexity(np.asarray(x)), ess
@@ -143,27 +155,29 @@ def surprises(
 
 def explain(
     runs: Sequence[Run],
+    weights: Sequence[float],
     x: Table | np.ndarray,
-    samples: int = 32,
+    samples: int = 8,
     *,
     top: int = 5,
     level: float = 0.9,
     seed: int = 0,
 ) -> Explanation:
-    """The parts of :func:`surprises`, and the ``top`` cells of each row that add most to it, with what the first member
+    """The parts of :func:`surprises`, and the ``top`` cells of each row that add most to it, with what the first run
     expects of them when they are hidden and the central interval of probability ``level``.
     """
     first, schema = runs[0], runs[0].schema
     feed = _feed(first, x)
     found = [tasks.causes(run.model, feed, samples, seed=seed) for run in runs]
-    surprise, cells, latent = (_mean([getattr(one, name) for one in found]) for name in ("score", "cells", "latent"))
+    names = ("score", "cells", "latent")
+    surprise, cells, latent = (_mean([getattr(one, name) for one in found], weights) for name in names)
     if not is_table(schema):
         complexity = tasks.complexity(np.asarray(x))
         return Explanation(surprise - complexity, cells, latent, complexity, None, (), ())
     table = schema.read(x)
     unseen = _unseen(first, schema, table)
     surprise, cells = surprise + unseen.sum(1), cells + unseen
-    added = unseen + _mean([tasks.added(run.model, feed.x, samples, seed=seed) for run in runs])
+    added = unseen + _mean([tasks.added(run.model, feed.x, samples, seed=seed) for run in runs], weights)
     order = np.argsort(-added, 1, kind="stable")[:, :top]
     rows, columns = (torch.from_numpy(at.reshape(-1)) for at in (np.indices(order.shape)[0], order))
     told = tasks.expected(first.model, feed.x, rows, columns, level=level, seed=seed)
@@ -198,8 +212,8 @@ def _feed(run: Run, x: Table | np.ndarray) -> Feed:
     return run.feed(x)
 
 
-def _mean(members: Sequence[torch.Tensor]) -> np.ndarray:
-    return torch.stack(list(members)).mean(0).numpy()
+def _mean(values: Sequence[torch.Tensor], weights: Sequence[float]) -> np.ndarray:
+    return sum(weight * value for weight, value in zip(weights, values, strict=True)).numpy()  # pyright: ignore
 
 
 def _unseen(run: Run, schema: TableSchema, x: Table) -> np.ndarray:
