@@ -28,7 +28,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaekit
 from vaekit.estimators import VAE, load
-from vaekit.estimators import vae as module
+from vaekit.estimators import base as module
 from vaekit.likelihoods import Gaussian
 from vaekit.networks import MLP
 from vaekit.recipes import TrainRequest

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.base import OutlierMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -25,14 +25,13 @@ from vaekit.recipes.detection import (
     train_detector,
 )
 from vaekit.tasks import p_values, threshold
-from vaekit.training import choose_device
 
-from .vae import make_reporter
+from .base import Trained, make_reporter
 
 FILE, BASELINE = "detector.json", "baseline.safetensors"
 
 
-class VAEDetector(OutlierMixin, BaseEstimator):
+class VAEDetector(OutlierMixin, Trained):
     """Finds rows of a table, or images, that are unlike those it was fitted to, and says why.
 
     The score is minus the surprise, -log p(x) in nats under a few small variational autoencoders, estimated by
@@ -131,9 +130,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """Learn what X looks like; y is ignored. Raises ValueError or TypeError with one sentence for bad input."""
         self._check()
         x = self._examples(X, reset=True)
-        given = {"held_out": self.held_out, "seed": int(self.seed), "device": self.device, **(self.choices or {})}
-        if self.epochs is not None:
-            given["epochs"] = self.epochs
+        given = self._chosen(held_out=self.held_out)
         reporter = make_reporter(self.verbose)
         found = train_detector(
             x, given, members=self.members, trim=self.trim, robustness=self.robustness, reporter=reporter
@@ -269,10 +266,9 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         tags.input_tags.string = tags.input_tags.categorical = True
         return tags
 
-    def __getstate__(self) -> Any:
-        for run in getattr(self, "runs_", ()):
-            run.model.to("cpu")  # a copy can then be made, and loaded on machines without this device
-        return super().__getstate__()
+    @property
+    def _trained(self) -> tuple[Run, ...]:
+        return getattr(self, "runs_", ())
 
     def _check(self) -> None:
         share = self.contamination
@@ -298,15 +294,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     def _adopt(self, runs: tuple[Run, ...], weights: tuple[float, ...]) -> None:
         self.runs_, self.weights_, schema = runs, weights, runs[0].schema
-        self.n_features_in_ = int(np.prod(schema.layout))
-        if is_table(schema) and schema.native != "numpy":
-            self.feature_names_in_ = np.array(schema.order, dtype=object)
-
-    def _placed(self) -> tuple[Run, ...]:
-        device = choose_device(self.device)
-        for run in self.runs_:
-            run.model.to(device)
-        return self.runs_
+        self._know_features(schema)
 
     def _surprise(self, x: Any) -> np.ndarray:
         return surprises(self._placed(), self.weights_, x, self.samples, seed=int(self.seed))[0]

@@ -6,20 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from vaekit.data import Table
 from vaekit.evaluation.fidelity import Fidelity, assess_fidelity
 from vaekit.recipes import Run
 from vaekit.recipes.synthesis import plain_schema, synthesize, train_synthesizer
-from vaekit.training import choose_device
 
-from .vae import make_reporter
+from .base import Trained, make_reporter
 
 
-class VAESynthesizer(BaseEstimator):
+class VAESynthesizer(Trained):
     """Learns what the rows of a table look like, and draws new ones.
 
     ``X`` is a data frame (pandas, polars, pyarrow), an array (N, D) or the path of a CSV or Parquet file. Numbers,
@@ -79,11 +76,8 @@ class VAESynthesizer(BaseEstimator):
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from the rows of X; y is ignored. Raises ValueError or TypeError with one sentence for bad input."""
-        given = {"seed": int(self.seed), "device": self.device, **(self.choices or {})}
-        if self.epochs is not None:
-            given["epochs"] = self.epochs
         table = Table.read(X)
-        return self._adopt(train_synthesizer(table, given, reporter=make_reporter(self.verbose)), table)
+        return self._adopt(train_synthesizer(table, self._chosen(), reporter=make_reporter(self.verbose)), table)
 
     @classmethod
     def from_run(cls, path: str | Path, *, device: str = "auto") -> Self:
@@ -103,8 +97,7 @@ class VAESynthesizer(BaseEstimator):
         The same ``seed`` (default: the parameter) gives the same rows.
         """
         check_is_fitted(self, "run_")
-        self.run_.model.to(choose_device(self.device))
-        return synthesize(self.run_, n, where, seed=int(self.seed if seed is None else seed))
+        return synthesize(self._placed()[0], n, where, seed=int(self.seed if seed is None else seed))
 
     def report(self, real: Any, train: Any = None, *, n: int | None = None, target: str | None = None) -> Fidelity:
         """How close ``n`` synthetic rows (default: as many as were trained on) are to real rows that were not in
@@ -123,10 +116,10 @@ class VAESynthesizer(BaseEstimator):
         return self.run_.save(path, overwrite=overwrite)
 
     def _adopt(self, run: Run, rows: Table | None) -> Self:
-        schema = plain_schema(run)
         self.run_, self.rows_ = run, rows
-        names = schema.order or schema.columns
-        self.n_features_in_ = len(names)
-        if schema.native != "numpy":
-            self.feature_names_in_ = np.array(names, dtype=object)
+        self._know_features(plain_schema(run))
         return self
+
+    @property
+    def _trained(self) -> tuple[Run, ...]:
+        return (self.run_,) if hasattr(self, "run_") else ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import multiprocessing
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
@@ -22,15 +20,17 @@ from vaekit.data import Dataset, Table, TableSchema
 from vaekit.data.arrays import as_array
 from vaekit.networks import Network
 from vaekit.recipes import Run, TrainRequest, preset, refit, train
-from vaekit.training import Feed, Interrupted, PlainReporter, Reporter, Schedule, choose_device, default_reporter
+from vaekit.training import Feed, Interrupted, Schedule
 from vaekit.training.refit import Refit
+
+from .base import Trained, make_reporter
 
 Choice = str | Mapping[str, Any]
 OF_THE_DATA = ("data", "resize", "include_test")  # fields of a request that say which data; an estimator is given them
 CHOICES = tuple(name for name in TrainRequest.model_fields if name not in OF_THE_DATA)
 
 
-class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
     """Variational autoencoder: learns, from unlabelled data alone, what the data look like.
 
     ``X`` is an array, list or tensor of numbers: vectors (N, D), or images (N, H, W), (N, H, W, C) or (N, C, H, W). Or
@@ -141,8 +141,6 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     >>> vae.sample(16).shape
     (16, 8, 8)
     """
-
-    feature_names_in_: np.ndarray
 
     def __init__(
         self,
@@ -331,10 +329,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def __getstate__(self) -> Any:
-        if hasattr(self, "model_"):
-            self.model_.to("cpu")  # a copy can then be made, and loaded on machines without this device
-        return super().__getstate__()
+    @property
+    def _trained(self) -> tuple[Run, ...]:
+        return (self.run_,) if hasattr(self, "run_") else ()
 
     def _request(self) -> TrainRequest:
         given = {name: getattr(self, name) for name in CHOICES}
@@ -342,15 +339,14 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _adopt(self, run: Run) -> Self:
         self.run_, self.model_, self.schema_, self.history_ = run, run.model, run.schema, run.history
-        self.n_iter_, self.n_features_in_ = len(run.history), math.prod(run.schema.layout)
-        if isinstance(run.schema, TableSchema) and run.schema.native != "numpy":
-            self.feature_names_in_ = np.array(run.schema.order, dtype=object)
+        self.n_iter_ = len(run.history)
+        self._know_features(run.schema)
         return self
 
     def _model(self) -> LatentModel:
         """The trained model, on the device to compute on."""
         check_is_fitted(self, "run_")
-        return self.model_.to(choose_device(self.device))
+        return self._placed()[0].model
 
     def _feed(self, X: Any, y: Any = None) -> Feed:
         return self.run_.feed(self._examples(X)[0], y)
@@ -385,11 +381,3 @@ def load(path: str | Path, *, device: str = "auto") -> VAE:
     if run.schema.columns and not isinstance(run.schema, TableSchema):
         vae.feature_names_in_ = np.array(run.schema.columns, dtype=object)
     return vae._adopt(run)
-
-
-def make_reporter(verbose: bool | None) -> Reporter | None:
-    """Progress as ``verbose`` asks; with None on terminals and in notebooks, but not in the workers of a search."""
-    if verbose is False or (verbose is None and multiprocessing.parent_process() is not None):
-        return None
-    reporter = default_reporter()
-    return None if verbose is None and isinstance(reporter, PlainReporter) else reporter
