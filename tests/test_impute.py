@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import Size
 from torch.distributions import MultivariateNormal
 
@@ -14,6 +15,7 @@ from vaekit.data.cells import hide_cells
 from vaekit.models import FullGaussian, GaussianTable, LinearGaussian
 from vaekit.recipes import build
 from vaekit.recipes.imputation import train_imputer
+from vaekit.recipes.stacking import convex, shares
 
 MIXED = {"name": "mixed", "numbers": "gaussian"}
 CATEGORIES = Support(0.0, 2.0, 1.0, categories=3)
@@ -216,9 +218,6 @@ class TestVAEImputer:
         assert set(found.kind) == {"high", "low"}
         assert set(found["count"]) <= set(range(7))
 
-    def test_its_start_is_no_worse_than_the_linear_model(self, fitted):
-        assert fitted.errors_["vae"].numbers < 1.1 * fitted.errors_["gaussian EM"].numbers
-
     def test_intervals_hold_at_about_their_rate(self, fitted, holes, frame):
         low, high = fitted.intervals(holes)
         inside = [((low[n] <= frame[n]) & (frame[n] <= high[n]))[holes[n].isna()].mean() for n in "abcdef"]
@@ -243,3 +242,31 @@ class TestVAEImputer:
     def test_one_member_must_be_there(self, holes):
         with pytest.raises(ValueError, match="at least 1 member"):
             train_imputer(Table.read(holes), members=0)
+
+
+class TestShares:
+    def test_they_are_those_of_least_squares_on_the_simplex(self):
+        generator = torch.Generator().manual_seed(0)
+        predicted = torch.randn(3, 5000, generator=generator)
+        truth = 0.7 * predicted[0] + 0.3 * predicted[1]
+        even = torch.full((3,), 1 / 3)
+        assert torch.allclose(convex(predicted, truth, even, 1e-6), torch.tensor([0.7, 0.3, 0.0]), atol=1e-3)
+        assert torch.allclose(convex(predicted, truth, even, 1e9), even, atol=1e-3)
+        assert torch.equal(convex(predicted[:, :0], truth[:0], even, 1), even)
+
+    def test_each_kind_takes_its_own(self):
+        truth = torch.tensor([[0.5, 1, 0], [torch.nan, 0, 1]]).repeat(5000, 1)
+        good, bad = truth.nan_to_num(), torch.randn(10_000, 3, generator=torch.Generator().manual_seed(0))
+        first, second = bad.clone(), bad.clone()
+        first[:, 0], second[:, 1:] = good[:, 0], good[:, 1:]
+        found = shares(torch.stack([first, second]), truth, [slice(0, 1), slice(1, 3)], [False, True])
+        assert torch.allclose(found, torch.eye(2), atol=0.05)
+
+    def test_the_ensemble_is_no_worse_than_its_parts(self, fitted):
+        own = fitted.errors_["ensemble"]
+        assert all(own.numbers < 1.02 * part.numbers for part in fitted.errors_.values())
+
+
+@parametrize_with_checks([VAEImputer(members=1, epochs=1, samples=4, verbose=False)])
+def test_scikit_learns_own_checks_pass(estimator, check):
+    check(estimator)

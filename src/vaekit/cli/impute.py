@@ -34,7 +34,7 @@ def impute(
         bool, Parameter(help="also write the ends of each cell's interval", show_default=False)
     ] = False,
     level: Annotated[float, Parameter(help="probability of the intervals", validator=Number(gt=0, lt=1))] = 0.9,
-    members: Annotated[int, Parameter(help="models that are averaged", validator=AT_LEAST_ONE)] = 2,
+    members: Annotated[int, Parameter(help="VAEs that are averaged", validator=AT_LEAST_ONE)] = 4,
     epochs: Annotated[int | None, Parameter(help="passes over the rows in training", validator=AT_LEAST_ONE)] = None,
     report: Annotated[str | None, Parameter(help="write the errors on cells hidden on purpose", metavar="JSON")] = None,
     seed: Annotated[int, Parameter(help="seed of training and draws")] = 0,
@@ -46,6 +46,10 @@ def impute(
         if run.schema.kind == "image":
             _inpaint(run, data, mask, out, seed)
             return
+        if mask is not None:
+            raise ValueError(
+                f"--mask is for images, but {source} was trained on a table, whose missing cells are filled in"
+            )
         _fill(run, source, data, out, draws, intervals, level, seed)
         return
     if mask is not None or data is not None:
@@ -123,23 +127,19 @@ def _print(errors: Mapping[str, Errors]) -> None:
 
     rows = [(name, shown(one.numbers), shown(one.categories)) for name, one in errors.items()]
     out = show.console()
-    out.print("\nErrors on a twentieth of the observed cells, hidden on purpose", style="bold")
+    out.print("\nErrors on observed cells that were hidden on purpose", style="bold")
     out.print(show.table(rows, COLUMNS, right=(1, 2)))
-    own, *others = errors.values()
-    for kind in ("numbers", "categories"):
-        if any(getattr(other, kind) < getattr(own, kind) for other in others):
-            note(f"of {kind} a linear-Gaussian model does better here; try more --epochs or --members")
     note("cells are supposed to be missing at random: depending on what is observed, not on what is missing")
 
 
 def _inpaint(run: Run, data: str | None, mask: str | None, out: str, seed: int) -> None:
     """Images with a hidden part, filled in."""
-    import numpy as np
     import torch
 
     from vaekit import recipes, tasks
 
     from . import files, pictures
+    from .masks import hidden_part
 
     if mask is None:
         raise ValueError("say which part of the images is hidden: --mask 0:14,0:28 or a .npy array")
@@ -147,23 +147,8 @@ def _inpaint(run: Run, data: str | None, mask: str | None, out: str, seed: int) 
     examples = recipes.choose_examples(run, data, None)
     examples = examples.first(20) if files.is_picture(out) else examples
     x = run.feed(examples.x, examples.y).batch(slice(None)).x
-    hidden = torch.from_numpy(np.broadcast_to(_hidden(mask, (x.shape[-2], x.shape[-1])), x.shape).copy())
+    hidden = torch.from_numpy(hidden_part(mask, len(x), (x.shape[-2], x.shape[-1]))).expand_as(x)
     with status(f"filling in {len(x):,} images"):
         found = tasks.impute(run.model, torch.where(hidden, torch.nan, x), seed=seed).values
         files.write_items(out, run.schema, found, lambda: pictures.inpaintings(run, x, hidden, found))
     print(f"{len(x):,} images of {examples.description} filled in, in {out}")
-
-
-def _hidden(mask: str, size: tuple[int, int]) -> Any:
-    """Where images are hidden, (H, W) or as the file has it."""
-    import numpy as np
-
-    if mask.endswith(".npy"):
-        return np.load(mask, allow_pickle=False).astype(bool)
-    try:
-        rows, columns = (slice(*(int(end) for end in part.split(":"))) for part in mask.split(","))
-    except ValueError as error:
-        raise ValueError(f"--mask is top:bottom,left:right or a .npy file, got {mask!r}") from error
-    found = np.zeros(size, bool)
-    found[rows, columns] = True
-    return found

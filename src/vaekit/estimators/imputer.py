@@ -7,34 +7,36 @@ from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.base import TransformerMixin
+from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaekit.data import Table
-from vaekit.data.missing import missing_cells
+from vaekit.data.natives import missing_cells
+from vaekit.recipes import Run
 from vaekit.recipes.imputation import Completed, Imputer, impute_table, train_imputer
-from vaekit.training import choose_device
 
-from .vae import make_reporter
+from .base import Trained, make_reporter
 
 INDICATOR = "missingindicator_"
 
 
-class VAEImputer(TransformerMixin, BaseEstimator):
-    """Fills in missing cells by what a few small variational autoencoders expect of them, given the observed cells.
+class VAEImputer(TransformerMixin, Trained):
+    """Fills in missing cells by what an ensemble expects of them, given the observed cells: a few small variational
+    autoencoders, a full-covariance Gaussian and a Gaussian copula. Cells that are hidden from each decide how much
+    each counts.
 
     ``X`` is an array (N, D), a data frame, or the path of a CSV or Parquet file: numbers, categories and dates. A
     missing number becomes its conditional mean, a missing category the likeliest one, and observed cells stay as they
     are, to the bit. Cells are supposed to be missing at random: whether one is missing may depend on what is observed
-    in its row, but not on what is missing. The models begin at the linear-Gaussian model of the data, see ``errors_``.
+    in its row, but not on what is missing. The errors of all models on the hidden cells are in ``errors_``.
 
     Parameters
     ----------
     missing_values : float, int or str, default=np.nan
         What stands for a missing cell, besides NaN, None and NaT.
-    members : int, default=2
-        Models that are averaged; each is fitted to other cells.
+    members : int, default=4
+        VAEs that are averaged; each is fitted to other cells.
     samples : int, default=64
         Importance samples for each row and model.
     level : float, default=0.9
@@ -60,7 +62,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     errors_ : dict of str to Errors
-        Errors on cells that were hidden for the purpose, of these models and of the linear ones: ``"vae"``,
+        Errors on cells that were hidden for the purpose, of the ``"ensemble"`` and of its parts ``"vae"``,
         ``"gaussian EM"`` and ``"copula EM"``.
     imputer_ : Imputer
         The trained models, and what calibrates their intervals.
@@ -84,7 +86,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         self,
         *,
         missing_values: Any = np.nan,
-        members: int = 2,
+        members: int = 4,
         samples: int = 64,
         level: float = 0.9,
         sample_posterior: bool = False,
@@ -112,12 +114,10 @@ class VAEImputer(TransformerMixin, BaseEstimator):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from the observed cells of X; y is ignored. Raises ValueError or TypeError with one sentence."""
         table = self._table(X, reset=True)
-        given = {"seed": int(self.seed), "device": self.device, **(self.choices or {})}
-        if self.epochs is not None:
-            given["epochs"] = self.epochs
-        reporter = make_reporter(self.verbose)
+        given, reporter = self._chosen(), make_reporter(self.verbose)
         self.imputer_: Imputer = train_imputer(table, given, members=self.members, level=self.level, reporter=reporter)
         self.errors_, self._names = self.imputer_.errors, tuple(table.columns)
+        self.n_features_in_ = len(table.columns)
         missing = {name: missing_cells(values) for name, values in table.columns.items()}
         self._empty = tuple(name for name, cells in missing.items() if cells.all())
         self._gaps = tuple(name for name, cells in missing.items() if cells.any())
@@ -157,8 +157,7 @@ class VAEImputer(TransformerMixin, BaseEstimator):
 
     def _completed(self, table: Table, draws: int = 0) -> Completed:
         check_is_fitted(self, "imputer_")
-        for run in self.imputer_.runs:
-            run.model.to(choose_device(self.device))
+        self._placed()
         return impute_table(self.imputer_, table, draws=draws, samples=self.samples, seed=int(self.seed))
 
     def _shown(self, found: Table, raw: Table) -> Any:
@@ -176,7 +175,8 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         if not reset:
             check_is_fitted(self, "imputer_")
         if not isinstance(X, Table | str):
-            validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=False)
+            X = X if Table.suits(X) else check_array(X, dtype=None, ensure_all_finite=False)
+            validate_data(self, X, reset=reset, skip_check_array=True)
         table = Table.read(X)
         if self.missing_values is None or self.missing_values != self.missing_values:
             return table
@@ -198,7 +198,6 @@ class VAEImputer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = tags.input_tags.string = tags.input_tags.categorical = True
         return tags
 
-    def __getstate__(self) -> Any:
-        for run in self.imputer_.runs if hasattr(self, "imputer_") else ():
-            run.model.to("cpu")  # a copy can then be made, and loaded on machines without this device
-        return super().__getstate__()
+    @property
+    def _trained(self) -> tuple[Run, ...]:
+        return self.imputer_.runs if hasattr(self, "imputer_") else ()

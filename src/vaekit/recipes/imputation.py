@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vaekit import tasks
+from vaekit.core import LatentModel
 from vaekit.data import Dataset, Table, TableSchema
 from vaekit.data.cells import fill_cells, hide_cells
 from vaekit.models import GaussianTable
-from vaekit.tasks.impute import Imputation
+from vaekit.models.margins import Margins
 from vaekit.training import Reporter
 from vaekit.training.feed import stream
 
@@ -23,13 +24,16 @@ from .assemble import supports
 from .presets import preset
 from .request import TrainRequest, altered
 from .run import Run, train
+from .stacking import shares
 
-HIDDEN = 0.05  # share of the observed cells that each model does not see, and is judged by
-MARGINS = ({"name": "gaussian"}, {"name": "discretized", "kernel": "normal"})  # of the members' numbers, in turn
+HIDDEN = 0.1  # share of the observed cells that a member does not see, and is judged by, in
+JUDGED = 1500  # rows at most
 HIDING = 7  # the named stream of random numbers that says which
 ENOUGH = 100  # hidden cells of a column for a margin of its own
-STILL = 1e-9  # learning rate of a model that is to stay as it starts
-ROWS_SEEN = 200_000  # of a member's training, repeats included, in 10 to 40 epochs
+ROWS_SEEN = 100_000  # of a member's training, repeats included, in 5 to 20 epochs
+LINEAR = {"gaussian EM": False, "copula EM": True}  # the linear models, and whether they see normal scores
+LINEAR_ROWS = 10_000  # that these are fitted to, at most
+WIDEST = 128  # numbers and categories' values up to which they are fitted
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,16 @@ class Errors:
 
 @dataclass(frozen=True, eq=False)
 class Imputer:
-    """Trained ``runs`` of one schema; ``widening`` (D,) are the parts of their width by which intervals of probability
-    ``level`` are moved out at both ends; ``errors`` by method, the model's own and the baselines'.
+    """An ensemble: trained ``runs`` of one schema, which count as one model, and the linear-Gaussian ``tables``.
+    ``shares`` (1 + tables, D) are how much each of these counts in each column; ``widening`` (D,) the parts of their
+    width by which intervals of probability ``level`` are moved out at both ends; ``errors`` are by method.
     """
 
     runs: tuple[Run, ...]
     widening: Tensor
     level: float
+    tables: tuple[GaussianTable, ...] = ()
+    shares: Tensor | None = None
     errors: dict[str, Errors] = field(default_factory=dict)
 
     @property
@@ -72,50 +79,87 @@ class Completed:
     missing: np.ndarray
 
 
+class _Predicted(NamedTuple):
+    """What K models expect of N rows: ``expected`` (K, N, E), categories as shares side by side, and both ends of
+    intervals, (K, N, D).
+    """
+
+    expected: Tensor
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def by(
+        cls, models: Sequence[LatentModel], tables: Sequence[GaussianTable], x: Tensor, level: float, seed: int,
+        samples: int = 64,
+    ) -> Self:  # fmt: skip
+        """The VAEs together, then each linear model, for rows x (N, D)."""
+        found = tasks.impute(models, x, samples=samples, level=level, seed=seed)
+        parts = [(found.expected, found.low, found.high)]
+        parts += [(table.expected(x).float(), *(end.float() for end in table.interval(x, level))) for table in tables]
+        return cls(*(torch.stack(part) for part in zip(*parts, strict=True)))
+
+    def blended(self, shares: Tensor, margins: Margins) -> Self:
+        """The one model that K models with ``shares`` (K, D) are."""
+        sizes = torch.tensor([size or 1 for size in margins.categories])
+        wide = shares.repeat_interleave(sizes, 1).unsqueeze(1) * self.expected
+        ends = (shares.unsqueeze(1) * end for end in (self.low, self.high))
+        return type(self)(wide.sum(0), *(end.sum(0) for end in ends))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Of the rows of all."""
+        return cls(*(torch.cat(part, 1) for part in zip(*parts, strict=True)))
+
+
 def train_imputer(
     table: Table,
     choices: Mapping[str, Any] | None = None,
     *,
-    members: int = 2,
+    members: int = 4,
     level: float = 0.9,
     reporter: Reporter | None = None,
 ) -> Imputer:
-    """Train ``members`` models on a table with missing cells, a twentieth of the observed ones hidden from each, others
-    each time: a delete-a-group jackknife over cells (Shao and Wu, 1989).
+    """Train ``members`` models on a table with missing cells, a tenth of the observed ones (of 1500 rows at most)
+    hidden from each, others each time: a delete-a-group jackknife over cells (Shao and Wu, 1989).
 
-    The models differ by seed, by what they do not see, and by whether numbers are taken as they are or as normal
-    scores. Each imputes what was hidden from it, which says how wide intervals have to be (conformalized quantile
-    regression; Romano et al., 2019) and whether training made the linear model any better that it began at: if not, it
-    is kept as it was. ``choices`` are fields of :class:`TrainRequest` that differ from the preset ``imputation``.
+    Each imputes what was hidden from it, and so do the full-covariance Gaussian and its copula, fitted to the same
+    cells. That says how much each counts in the ensemble (:func:`shares`) and how wide intervals have to be
+    (conformalized quantile regression; Romano et al., 2019). The linear models are then fitted again, to all cells.
+    ``choices`` are fields of :class:`TrainRequest` that differ from the preset ``imputation``.
     """
     if members < 1 or not 0 < level < 1:
         raise ValueError(f"expected at least 1 member and a level between 0 and 1, got {members} and {level}")
     request = TrainRequest.parse(altered(preset("imputation"), choices))
     schema = TableSchema.infer(table, choices=request.columns)
-    x = torch.from_numpy(schema.normalize(table))
-    runs, misses, found = [], [], {}
+    x, margins = torch.from_numpy(schema.normalize(table)), _margins(schema)
+    runs, truths, found = [], [], []
     for member in range(members):
         hidden = _hidden(x, request.seed + member)
-        run, imputed = _member(request, member, schema, table, x, hidden, level, reporter)
-        runs.append(run)
-        misses.append(torch.where(hidden, _miss(x, imputed), torch.nan))
-        for name, errors in {
-            "vae": _errors(schema, x, imputed.values, hidden),
-            **_baselines(schema, x, hidden),
-        }.items():
-            found.setdefault(name, []).append(errors)
-    errors = {name: _mean(parts) for name, parts in found.items()}
-    return Imputer(tuple(runs), _widening(torch.cat(misses), level), level, errors)
+        runs.append(_member(request, member, schema, table, hidden, reporter))
+        seen, rows = torch.where(hidden, torch.nan, x), hidden.any(1)
+        rows[0] |= not rows.any()  # of a table too small to hide anything
+        linear = _linear(schema, seen, request.seed)
+        found.append(_Predicted.by([runs[-1].model], linear, seen[rows], level, request.seed))
+        truths.append(torch.where(hidden, x, torch.nan)[rows])
+    truth, predicted = torch.cat(truths), _Predicted.joined(found)
+    kinds = [size > 0 for size in margins.categories]
+    share = shares(predicted.expected, margins.forward(truth), margins.blocks, kinds)
+    one = predicted.blended(share, margins)
+    methods = dict(zip(("vae", *LINEAR), predicted.expected, strict=False))
+    errors = {name: _errors(margins, truth, value) for name, value in {"ensemble": one.expected, **methods}.items()}
+    widening = _widening(_miss(truth, one), level)
+    return Imputer(tuple(runs), widening, level, tuple(_linear(schema, x, request.seed)), share, errors)
 
 
 def impute_table(imputer: Imputer, table: Table, *, draws: int = 0, samples: int = 64, seed: int = 0) -> Completed:
     """Fill in the missing cells of a table with the imputer's columns: observed cells stay as they are, to the bit, and
     columns that the models do not have too, but for constants.
     """
-    schema, table = imputer.schema, Table.read(table)
-    feed = imputer.runs[0].feed(table)
-    models = [run.model for run in imputer.runs]
-    found = tasks.impute(models, feed, draws=draws, samples=samples, level=imputer.level, seed=seed)
+    schema, table, models = imputer.schema, Table.read(table), [run.model for run in imputer.runs]
+    x, margins = imputer.runs[0].feed(table).batch(slice(None)).x, _margins(schema)
+    share = torch.ones(1, x.shape[1]) if imputer.shares is None else imputer.shares
+    found = _Predicted.by(models, imputer.tables, x, imputer.level, seed, samples).blended(share, margins)
     width = (found.high - found.low) * imputer.widening
     if schema.native == "numpy" and len(table.columns) == len(schema.order):
         table = table.renamed(schema.order)
@@ -124,70 +168,74 @@ def impute_table(imputer: Imputer, table: Table, *, draws: int = 0, samples: int
         constants = np.zeros((len(x), len(schema.constants)))
         return fill_cells(table, (*schema.table, *schema.constants), np.column_stack([x.double().numpy(), constants]))
 
-    return Completed(
-        filled(found.values), tuple(map(filled, found.draws)), filled(found.low - width), filled(found.high + width),
-        feed.x.isnan().numpy(),
-    )  # fmt: skip
+    values = margins.decided(found.expected)
+    numbers = torch.tensor(margins.categories) == 0
+    ends = (torch.where(numbers, end, values) for end in (found.low - width, found.high + width))
+    drawn = _drawn(models, imputer.tables, share, x, draws, samples, seed)
+    return Completed(filled(values), tuple(map(filled, drawn)), *map(filled, ends), x.isnan().numpy())
+
+
+def _drawn(
+    models: Sequence[LatentModel], tables: Sequence[GaussianTable], share: Tensor, x: Tensor, draws: int, samples: int,
+    seed: int,
+) -> Tensor:  # fmt: skip
+    """Complete rows (draws, N, D), each by a model chosen in proportion to its shares."""
+    if not draws:
+        return x.new_zeros(0, *x.shape)
+    found = [tasks.impute(models, x, samples=samples, draws=draws, seed=seed).draws]
+    for table in tables:
+        found.append(torch.stack([table.draw(x, seed=stream(seed, draw)).float() for draw in range(draws)]))
+    generator = torch.Generator().manual_seed(stream(seed, HIDING))
+    chosen = torch.multinomial(share.mean(1), draws * len(x), replacement=True, generator=generator)
+    return torch.stack(found).flatten(1, 2)[chosen, torch.arange(draws * len(x))].view(draws, *x.shape)
 
 
 def _member(
-    request: TrainRequest, member: int, schema: TableSchema, table: Table, x: Tensor, hidden: Tensor, level: float,
-    reporter: Reporter | None,
-) -> tuple[Run, Imputation]:  # fmt: skip
-    """The model as it starts or as it ends, whichever fills in better what is hidden from it."""
+    request: TrainRequest, member: int, schema: TableSchema, table: Table, hidden: Tensor, reporter: Reporter | None
+) -> Run:
+    """A model trained without the hidden cells."""
     width = sum(len(column.values) or 1 for column in schema.table)
     own: dict[str, Any] = {
         "seed": request.seed + member,
-        "latent_dim": request.latent_dim or max(1, min(20, width - 1)),
+        "latent_dim": request.latent_dim or max(1, min(8, width - 1)),
+        "epochs": request.epochs or min(20, max(5, ROWS_SEEN // len(table))),
     }
-    own["epochs"] = request.epochs or min(40, max(10, ROWS_SEEN // len(table)))
-    if request.likelihood is None:
-        own["likelihood"] = {"name": "mixed", "numbers": MARGINS[member % len(MARGINS)]}
     data = Dataset("rows", hide_cells(table, schema.columns, hidden.numpy()))
-    seen = torch.where(hidden, torch.nan, x)
-    best: tuple[float, Run, Imputation] | None = None
-    for changes in ({"epochs": 1, "lr": STILL, "patience": None}, {}):
-        run = train(request.model_copy(update={**own, **changes}), dataset=data, schema=schema, reporter=reporter)
-        imputed = tasks.impute(run.model, seen, level=level, seed=request.seed)
-        errors = _errors(schema, x, imputed.values, hidden)
-        error = np.nansum([errors.numbers**2, errors.categories])
-        if best is None or error < best[0]:
-            best = error, run, imputed
-    assert best is not None
-    return best[1:]
+    return train(request.model_copy(update=own), dataset=data, schema=schema, reporter=reporter)
+
+
+def _linear(schema: TableSchema, x: Tensor, seed: int) -> list[GaussianTable]:
+    """The full-covariance normal and its copula, by EM; none where there are too many columns."""
+    if _margins(schema).width > WIDEST:
+        return []
+    rows = torch.randperm(len(x), generator=torch.Generator().manual_seed(stream(seed, HIDING)))[:LINEAR_ROWS]
+    return [GaussianTable.fit(x[rows], supports(schema), copula=copula) for copula in LINEAR.values()]
+
+
+def _margins(schema: TableSchema) -> Margins:
+    return Margins(tuple(column.categories for column in supports(schema)))
 
 
 def _hidden(x: Tensor, seed: int) -> Tensor:
-    """A twentieth of the observed cells, no row's last one."""
+    """A tenth of the observed cells of some rows, no row's last one."""
     generator = torch.Generator().manual_seed(stream(seed, HIDING))
     hidden = ~x.isnan() & (torch.rand(x.shape, generator=generator) < HIDDEN)
+    hidden[torch.randperm(len(x), generator=generator)[JUDGED:]] = False
     return hidden & ((~x.isnan() & ~hidden).any(1, keepdim=True))
 
 
-def _errors(schema: TableSchema, x: Tensor, values: Tensor, hidden: Tensor) -> Errors:
+def _errors(margins: Margins, truth: Tensor, expected: Tensor) -> Errors:
     """In model units, where numbers have variance 1."""
-    category = torch.tensor([column.is_category for column in schema.table])
-    numbers = (values - x)[hidden & ~category].square().mean().sqrt().item()
-    return Errors(numbers, (values.round() != x)[hidden & category].double().mean().item())
+    category, values = torch.tensor(margins.categories) > 0, margins.decided(expected)
+    numbers, kinds = (~truth.isnan() & part for part in (~category, category))
+    root = (values - truth)[numbers].square().mean().sqrt().item()
+    return Errors(root, (values != truth)[kinds].double().mean().item())
 
 
-def _baselines(schema: TableSchema, x: Tensor, hidden: Tensor) -> dict[str, Errors]:
-    """The full-covariance normal and its copula, by EM on the same cells."""
-    columns, seen = supports(schema), torch.where(hidden, torch.nan, x)
-    return {
-        name: _errors(schema, x, GaussianTable.fit(seen, columns, copula=copula).impute(seen).float(), hidden)
-        for name, copula in (("gaussian EM", False), ("copula EM", True))
-    }
-
-
-def _mean(found: list[Errors]) -> Errors:
-    return Errors(*(float(np.mean([getattr(one, name) for one in found])) for name in ("numbers", "categories")))
-
-
-def _miss(x: Tensor, found: Imputation) -> Tensor:
+def _miss(truth: Tensor, found: _Predicted) -> Tensor:
     """How far each value is outside of its interval, below 0 if inside, as a part of its width."""
     width = (found.high - found.low).clamp(min=1e-6)
-    return torch.maximum(found.low - x, x - found.high) / width
+    return torch.maximum(found.low - truth, truth - found.high) / width
 
 
 def _widening(misses: Tensor, level: float) -> Tensor:

@@ -67,8 +67,9 @@ DETECTION: dict[str, Any] = {
 IMPUTATION: dict[str, Any] = {
     "model": {"name": "one-layer", "start": "linear-gaussian"},
     "network": {"name": "linear-residual", "hidden": [128, 128]},
+    "likelihood": {"name": "mixed", "numbers": {"name": "gaussian", "floor": 0.1}},
     "held_out": 0.0,
-    "lr": 1e-3,
+    "lr": 3e-3,
     "weight_decay": 1e-3,
 }
 PRESETS = {
@@ -126,7 +127,7 @@ PRESETS = {
     "detection": Preset(
         "a small model of a table from the linear one on, its noise not below a floor; for anomalies", DETECTION
     ),
-    "imputation": Preset("from the linear model of a table on, with more latents; for missing cells", IMPUTATION),
+    "imputation": Preset("a small model of a table from the linear one on; for missing cells", IMPUTATION),
     "autoencoder": Preset("plain autoencoder: no noise, no prior; for comparison", {"posterior": "point-mass"}),
     "denoising-autoencoder": Preset(
         "plain autoencoder that fills in hidden inputs (Vincent et al., 2008); for comparison",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaekit.core import Batch, Latent, LatentModel, Support, Trace, masked_log_prob
+from vaekit.core import Batch, Latent, LatentModel, Trace, masked_log_prob
+from vaekit.models.margins import Margins
 from vaekit.noise import Noise, isolated_rng
 from vaekit.training.feed import Feed
 
@@ -22,12 +23,14 @@ SPREAD = 100  # draws behind the quantiles of an interval
 @dataclass(frozen=True)
 class Imputation:
     """Of N examples: ``values`` (N, *event), hidden cells filled in by E[x | observed], or the likeliest category, and
-    observed ones as they are; ``draws`` (M, N, *event), complete examples with hidden cells drawn jointly from
+    observed ones as they are; ``expected``, of images the same, of rows of a table (N, E) with the shares of each
+    category's values side by side; ``draws`` (M, N, *event), complete examples with hidden cells drawn jointly from
     p(hidden | observed); ``low`` and ``high`` (N, *event), the central interval of each hidden number, if asked for;
     ``ess`` (N,), the effective number of importance samples.
     """
 
     values: Tensor
+    expected: Tensor
     draws: Tensor
     low: Tensor
     high: Tensor
@@ -72,26 +75,35 @@ def impute(
     with isolated_rng(seed):
         for batch in batches(models[0], feed, rows):
             parts.append(_impute(models, batch, samples, draws, level, steps))
-    values, drawn, low, high, ess = zip(*parts, strict=True)
-    return Imputation(torch.cat(values), torch.cat(drawn, 1), torch.cat(low), torch.cat(high), torch.cat(ess))
+    values, expected, drawn, low, high, ess = zip(*parts, strict=True)
+    return Imputation(*map(torch.cat, (values, expected)), torch.cat(drawn, 1), *map(torch.cat, (low, high, ess)))
 
 
 def _impute(
     models: Sequence[LatentModel], batch: Batch, samples: int, draws: int, level: float | None, steps: int
 ) -> tuple[Tensor, ...]:
+    """The fields of an :class:`Imputation`; only examples with hidden cells are inferred."""
     x, mask = batch.x, batch.mask
+    margins = _margins(models[0])
+    whole = x if margins is None else margins.forward(x).to(x)
+    made = [x, whole, x.expand(draws, *x.shape), x, x, x.new_full((len(x),), float(samples))]
     if mask is None or mask.all():
-        return tuple(part.cpu() for part in (x, x.expand(draws, *x.shape), x, x, torch.full((len(x),), float(samples))))
+        return tuple(part.cpu() for part in made)
+    rows = (~mask).flatten(1).any(1)
+    batch = Batch(*(None if part is None else part[rows] for part in (x, batch.c, mask)))
     found = [_drawn(model, batch, samples, steps) for model in models]
-    values = torch.where(mask, x, _expected(found, models[0].shapes.columns))
-    drawn = torch.where(mask, x, _sampled(found, draws)) if draws else x.new_zeros(0, *x.shape)
-    low = high = values
+    expected = _expected(found, margins)
+    made[1], made[2] = whole.clone(), made[2].clone()
+    made[1][rows], made[5][rows] = expected, torch.stack([1 / one.weight.square().sum(0) for one in found]).sum(0)
+    made[0] = _filled(x, rows, expected if margins is None else margins.decided(expected))
+    if draws:
+        made[2][:, rows] = torch.where(batch.mask, batch.x, _sampled(found, draws))
+    made[3] = made[4] = made[0]
     if level is not None:
         ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], device=x.device)
         quantiles = torch.stack([_sampled([one], SPREAD).quantile(ends, 0) for one in found]).mean(0)
-        low, high = torch.where(mask, x, quantiles)
-    ess = torch.stack([1 / one.weight.square().sum(0) for one in found]).sum(0)
-    return tuple(part.float().cpu() for part in (values, drawn, low, high, ess))
+        made[3], made[4] = (_filled(x, rows, quantile) for quantile in quantiles)
+    return tuple(part.float().cpu() for part in made)
 
 
 def _drawn(model: LatentModel, batch: Batch, samples: int, steps: int) -> _Drawn:
@@ -125,22 +137,37 @@ def _sampled(found: Sequence[_Drawn], draws: int) -> Tensor:
 
 
 @torch.no_grad()
-def _expected(found: Sequence[_Drawn], columns: Sequence[Support] | None) -> Tensor:
-    """The mean under the mixture of all p(x|z_k); of categories the likeliest value."""
+def _expected(found: Sequence[_Drawn], margins: Margins | None) -> Tensor:
+    """The mean under the mixture of all p(x|z_k), of categories that of their probabilities."""
 
     def average(values: Sequence[Tensor]) -> Tensor:
         parts = [(_like(one.weight, value) * value).sum(0) for one, value in zip(found, values, strict=True)]
         return torch.stack(parts).mean(0)
 
     mean = average([one.trace.px.mean for one in found])
-    sizes = torch.tensor([column.categories for column in columns or ()], device=mean.device)
-    most = torch.zeros_like(mean)
-    for value in range(int(sizes.max()) if len(sizes) else 0):
-        asked = torch.where(value < sizes, value, 0).to(mean).expand(1, *mean.shape)
-        share = torch.where(value < sizes, average([one.trace.px.log_prob(asked).exp() for one in found]), 0)
-        mean = torch.where(share > most, value, mean)
-        most = torch.maximum(most, share)
-    return mean
+    if margins is None:
+        return mean
+    sizes = torch.tensor(margins.categories, device=mean.device)
+    asked = [torch.where(value < sizes, value, mean).unsqueeze(0) for value in range(max(margins.categories))]
+    shares = [average([one.trace.px.log_prob(value).exp() for one in found]) for value in asked]
+    columns = [
+        torch.stack([share[:, at] for share in shares[:size]], 1) if size else mean[:, at : at + 1]
+        for at, size in enumerate(margins.categories)
+    ]
+    return torch.cat(columns, 1)
+
+
+def _margins(model: LatentModel) -> Margins | None:
+    """Where the shares of categories are, for rows of a table."""
+    columns = model.shapes.columns
+    return None if columns is None else Margins(tuple(column.categories for column in columns))
+
+
+def _filled(x: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    """``x`` with hidden cells of those rows filled in."""
+    found = x.clone()
+    found[rows] = torch.where(x[rows].isnan(), values, x[rows])
+    return found
 
 
 def _like(weight: Tensor, value: Tensor) -> Tensor:
