@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from vaekit.data import Dataset, Schema, TableSchema, load_dataset
+from vaekit.data import Dataset, Schema, Table, TableSchema, load_dataset
 
 from .defaults import complete
 from .request import TrainRequest
@@ -20,11 +20,11 @@ Part = Literal["test", "held-out", "train"]
 class Examples:
     """Raw items with their labels, as a data set has them, and in words which they are.
 
-    ``x`` (N, *layout); ``y`` (N,) class indices or None; ``classes`` the class names, () if unknown; ``factors``
-    (N, F) from which the items were drawn, or None.
+    ``x`` (N, *layout), or a :class:`vaekit.data.Table`; ``y`` (N,) class indices or None; ``classes`` the class names,
+    () if unknown; ``factors`` (N, F) from which the items were drawn, or None.
     """
 
-    x: np.ndarray
+    x: Any
     y: np.ndarray | None
     classes: tuple[str, ...]
     description: str
@@ -83,6 +83,8 @@ def parts_of(run: Run, data: str | None = None) -> dict[Part, Examples]:
 
 def _parts_of_named(run: Run, data: str) -> dict[Part, Examples]:
     dataset = load_dataset(data, resize=run.request.resize)  # pyright: ignore[reportArgumentType]
+    if isinstance(dataset.x, Table) and not isinstance(run.schema, TableSchema):
+        raise ValueError(f"{data} is a table, but the run was trained on {run.schema.words}; name data of that kind")
     seen = ", which the run was trained on" if data == run.request.data else ""
     if dataset.x_test is None:
         return {"train": _part(dataset, "all examples", dataset.x, dataset.y, seen, dataset.factors)}
@@ -121,7 +123,7 @@ def _parts_of_own(run: Run) -> dict[Part, Examples]:
 def _part(
     dataset: Dataset,
     which: str,
-    x: np.ndarray,
+    x: Any,
     y: np.ndarray | None,
     also: str = "",
     factors: np.ndarray | None = None,
