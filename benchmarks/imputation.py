@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
@@ -227,12 +228,12 @@ def compare(problem: Problem, score: Callable) -> dict[str, dict]:
 
 
 def mean_ranks(tables: dict[str, dict[str, dict]]) -> dict[str, float]:
-    """Over tables and kinds of cells, 1 the best."""
-    ranks: dict[str, list[int]] = {}
+    """Over tables and kinds of cells, 1 the best, ties in the middle."""
+    ranks: dict[str, list[float]] = {}
     for rows in tables.values():
         for kind in ("numbers", "categories"):
             scored = {name: row[kind] for name, row in rows.items() if row.get(kind) is not None}
-            for rank, name in enumerate(sorted(scored, key=scored.__getitem__), 1):
+            for name, rank in zip(scored, rankdata(list(scored.values())), strict=True):
                 ranks.setdefault(name, []).append(rank)
     return {name: float(np.mean(found)) for name, found in ranks.items()}
 

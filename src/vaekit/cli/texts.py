@@ -153,9 +153,9 @@ IMPUTE = Text(
     """FILE is a .csv or .parquet table: a few models are trained on it, and each missing cell becomes what they
 expect of it given the observed cells of its row, which stay as they are. Cells are supposed to be missing at random.
 --draws writes tables drawn from p(missing | observed), for multiple imputation, --intervals the ends of an interval
-for each cell, calibrated on cells hidden on purpose. The errors on these are printed beside those of the
-linear-Gaussian model and its copula. RUN is a trained run: its own data, or --data, are filled in; of images the part
-that --mask hides.""",
+for each cell, calibrated on cells hidden on purpose. The models are an ensemble: VAEs, a Gaussian and its copula,
+each weighted by its errors on these cells, which are printed. RUN is a trained run: its own data, or --data, are
+filled in; of images the part that --mask hides.""",
     """Examples
 
   vaekit impute people.csv --out complete.csv
@@ -179,6 +179,35 @@ ones that the training has not used, each number beside that of the training row
   vaekit synthesize runs/adult --out more.parquet --report report.json --pictures pictures/ --target income
 """,
     "vaekit.cli.synthesize:synthesize",
+)
+COMPRESS = Text(
+    "vaekit compress RUN [DATA] [--out FILE.vae] [OPTIONS]",
+    "Compress a file or a data set with a trained model, without loss.",
+    """The size is the model's evidence bound (bits-back coding). DATA is a file (.npy, .npz, IDX), of which every byte
+comes back, or a data set by name. Each chunk is decoded again and compared before the file is kept, unless
+--no-verify; what the model cannot code is packed without it, and the output says so. Only the same model, on a machine
+that computes the same, can decompress the file: it knows, and refuses all others.""",
+    """Examples
+
+  vaekit compress runs/mnist new-digits.npy --out new-digits.vae
+  vaekit compress runs/mnist mnist --part test --out test.vae
+  vaekit compress runs/mnist new-digits.npy --estimate
+""",
+    "vaekit.cli.compress:compress",
+)
+DECOMPRESS = Text(
+    "vaekit decompress FILE.vae --run RUN --out FILE [OPTIONS]",
+    "Get back what was compressed, byte for byte.",
+    """RUN is the run that compressed it. Without --rows the file is as it was; a data set, and some items, are written
+as .npy or .npz. Only the chunks that hold the rows are decoded. Damaged chunks are noticed; --recover writes the rest
+and says what is lost.""",
+    """Examples
+
+  vaekit decompress new-digits.vae --run runs/mnist --out new-digits.npy
+  vaekit decompress test.vae --run runs/mnist --out some.npy --rows 1000:2000
+  vaekit decompress damaged.vae --run runs/mnist --out rest.npy --recover
+""",
+    "vaekit.cli.compress:decompress",
 )
 COMPARE = Text(
     "vaekit compare DATA ENTRANT... [OPTIONS]",
@@ -268,6 +297,8 @@ COMMANDS = {
     "detect": DETECT,
     "impute": IMPUTE,
     "synthesize": SYNTHESIZE,
+    "compress": COMPRESS,
+    "decompress": DECOMPRESS,
     "compare": COMPARE,
     "refit": REFIT,
     "info": INFO,

@@ -175,7 +175,7 @@ class VAEImputer(TransformerMixin, Trained):
         if not reset:
             check_is_fitted(self, "imputer_")
         if not isinstance(X, Table | str):
-            X = X if Table.suits(X) else check_array(X, dtype=None, ensure_all_finite=False)
+            X = X if Table.suits(X) else check_array(X, dtype=None, ensure_all_finite=False)  # pyright: ignore[reportArgumentType]
             validate_data(self, X, reset=reset, skip_check_array=True)
         table = Table.read(X)
         if self.missing_values is None or self.missing_values != self.missing_values:

@@ -148,7 +148,8 @@ def train_imputer(
     one = predicted.blended(share, margins)
     methods = dict(zip(("vae", *LINEAR), predicted.expected, strict=False))
     errors = {name: _errors(margins, truth, value) for name, value in {"ensemble": one.expected, **methods}.items()}
-    widening = _widening(_miss(truth, one), level)
+    steps = torch.tensor([0 if column.step is None else column.step / column.scale for column in schema.table])
+    widening = _widening(_miss(truth, one, steps), level)
     return Imputer(tuple(runs), widening, level, tuple(_linear(schema, x, request.seed)), share, errors)
 
 
@@ -170,9 +171,9 @@ def impute_table(imputer: Imputer, table: Table, *, draws: int = 0, samples: int
 
     values = margins.decided(found.expected)
     numbers = torch.tensor(margins.categories) == 0
-    ends = (torch.where(numbers, end, values) for end in (found.low - width, found.high + width))
+    low, high = (torch.where(numbers, end, values) for end in (found.low - width, found.high + width))
     drawn = _drawn(models, imputer.tables, share, x, draws, samples, seed)
-    return Completed(filled(values), tuple(map(filled, drawn)), *map(filled, ends), x.isnan().numpy())
+    return Completed(filled(values), tuple(map(filled, drawn)), filled(low), filled(high), x.isnan().numpy())
 
 
 def _drawn(
@@ -232,10 +233,12 @@ def _errors(margins: Margins, truth: Tensor, expected: Tensor) -> Errors:
     return Errors(root, (values != truth)[kinds].double().mean().item())
 
 
-def _miss(truth: Tensor, found: _Predicted) -> Tensor:
-    """How far each value is outside of its interval, below 0 if inside, as a part of its width."""
+def _miss(truth: Tensor, found: _Predicted, steps: Tensor) -> Tensor:
+    """How far each value is outside of its interval, below 0 if inside, as a part of its width. Ends are rounded to the
+    columns' grids, which takes in what is within half of a step.
+    """
     width = (found.high - found.low).clamp(min=1e-6)
-    return torch.maximum(found.low - truth, truth - found.high) / width
+    return (torch.maximum(found.low - truth, truth - found.high) - steps / 2) / width
 
 
 def _widening(misses: Tensor, level: float) -> Tensor:

@@ -22,8 +22,9 @@ def shares(predicted: Tensor, truth: Tensor, blocks: list[slice], kinds: list[bo
     for kind in set(kinds):
         columns = [at for at, own in enumerate(kinds) if own == kind]
         known = [_known(predicted[..., blocks[at]], truth[..., blocks[at]]) for at in columns]
-        pooled = convex(*(torch.cat(part, -1) for part in zip(*known, strict=True)), found[:, 0], POOLED)
-        found[:, columns] = torch.stack([convex(*own, pooled, OWN) for own in known], 1)
+        every = (torch.cat(part, -1) for part in zip(*known, strict=True))
+        pooled = convex(*every, prior=found[:, 0], cells=POOLED)
+        found[:, columns] = torch.stack([convex(*own, prior=pooled, cells=OWN) for own in known], 1)
     return found
 
 

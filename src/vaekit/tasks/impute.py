@@ -76,7 +76,8 @@ def impute(
         for batch in batches(models[0], feed, rows):
             parts.append(_impute(models, batch, samples, draws, level, steps))
     values, expected, drawn, low, high, ess = zip(*parts, strict=True)
-    return Imputation(*map(torch.cat, (values, expected)), torch.cat(drawn, 1), *map(torch.cat, (low, high, ess)))
+    values, expected, low, high, ess = map(torch.cat, (values, expected, low, high, ess))
+    return Imputation(values, expected, torch.cat(drawn, 1), low, high, ess)
 
 
 def _impute(
@@ -90,14 +91,14 @@ def _impute(
     if mask is None or mask.all():
         return tuple(part.cpu() for part in made)
     rows = (~mask).flatten(1).any(1)
-    batch = Batch(*(None if part is None else part[rows] for part in (x, batch.c, mask)))
+    batch = Batch(x[rows], None if batch.c is None else batch.c[rows], mask[rows])
     found = [_drawn(model, batch, samples, steps) for model in models]
     expected = _expected(found, margins)
     made[1], made[2] = whole.clone(), made[2].clone()
     made[1][rows], made[5][rows] = expected, torch.stack([1 / one.weight.square().sum(0) for one in found]).sum(0)
     made[0] = _filled(x, rows, expected if margins is None else margins.decided(expected))
     if draws:
-        made[2][:, rows] = torch.where(batch.mask, batch.x, _sampled(found, draws))
+        made[2][:, rows] = torch.where(mask[rows], x[rows], _sampled(found, draws))
     made[3] = made[4] = made[0]
     if level is not None:
         ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], device=x.device)
