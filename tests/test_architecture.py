@@ -13,7 +13,7 @@ import vaekit
 ROOT = Path(vaekit.__file__).parent
 CHAIN = ("distributions", "core", "likelihoods", "posteriors", "priors", "models", "objectives", "training", "tasks",
          "evaluation", "recipes", "estimators", "server", "cli", "testing")  # fmt: skip
-LEAVES = ("networks", "noise", "coding", "data", "store", "plots")
+LEAVES = ("networks", "noise", "coding", "container", "data", "store", "plots")
 LEAF_USERS = {"plots": {"estimators", "cli"}}  # the pictures are drawn by the faces alone
 FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem not in ("__init__", "__main__"))
 

@@ -68,6 +68,13 @@ def write_table(path: Path, rows: Any) -> None:
         write(str(temporary))
 
 
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write raw items as .npy or .npz."""
+    if path.suffix.lower() not in ARRAYS:
+        raise ValueError(f"items are written as {' or '.join(ARRAYS)}, got {str(path)!r}")
+    _write_arrays(path, array, {"x": array})
+
+
 def is_picture(out: str) -> bool:
     """Whether ``out`` is one picture of all items."""
     return Path(out).suffix.lower() in PICTURES and not _is_folder(out)

@@ -1,0 +1,130 @@
+"""``vaekit compress`` and ``vaekit decompress``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from . import show
+from .common import RunPath, Which, load_run, note, status
+
+if TYPE_CHECKING:
+    from vaekit.recipes.codec import Compressed, Restored
+
+
+def compress(
+    run: RunPath,
+    data: Annotated[
+        str | None, Parameter(help="a file, a folder of images or the name of a data set; the run's own if left out")
+    ] = None,
+    /,
+    *,
+    out: Annotated[
+        str | None, Parameter(help=".vae file to write; the data's name if left out", metavar="FILE")
+    ] = None,
+    part: Which = None,
+    estimate: Annotated[
+        bool, Parameter(help="say how large the file would be, and write none", show_default=False)
+    ] = False,
+    verify: Annotated[bool, Parameter(help="decode each chunk again and compare", negative="--no-verify")] = True,
+    overwrite: Annotated[bool, Parameter(help="replace the file if it is there", show_default=False)] = False,
+) -> None:
+    """Write a file, or a data set, in as few bytes as the model needs."""
+    from vaekit import store
+    from vaekit.recipes import codec, codec_files
+
+    loaded = load_run(run, "cpu")
+    with status("reading"):
+        source = codec_files.open_source(loaded, data, part)
+    for remark in source.remarks:
+        note(remark)
+    if estimate:
+        with status("estimating"):
+            size = codec.estimate(loaded, source)
+        print(f"about {show.bytes_in_words(round(size))} for {source.count:,} items")
+        return
+    path = Path(out or f"{Path(data or loaded.request.data or 'data').name}.vae")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} is there already; replace it with --overwrite")
+    with store.replacing(path) as temporary, temporary.open("wb") as stream, _bar("compressing") as progress:
+        found = codec.compress(loaded, source, stream, verify=verify, progress=progress)
+    _print_compressed(found, path)
+
+
+def decompress(
+    file: Annotated[str, Parameter(help=".vae file")],
+    /,
+    *,
+    run: Annotated[str | None, Parameter(help="folder of the run whose model compressed it")] = None,
+    out: Annotated[
+        str, Parameter(help="the file that was compressed; of a data set or of some rows .npy or .npz", metavar="FILE")
+    ],
+    rows: Annotated[str | None, Parameter(help="only some items, first:end", metavar="FIRST:END")] = None,
+    recover: Annotated[
+        bool, Parameter(help="of a damaged file, write the items that are intact", show_default=False)
+    ] = False,
+    overwrite: Annotated[bool, Parameter(help="replace the file if it is there", show_default=False)] = False,
+) -> int:
+    """Write what was compressed, byte for byte."""
+    from vaekit.container import Reader
+    from vaekit.recipes import codec
+
+    path = Path(out)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} is there already; replace it with --overwrite")
+    reader = Reader(Path(file).read_bytes())
+    loaded = None if run is None else load_run(run, "cpu")
+    with _bar("decompressing") as progress:
+        found = codec.decompress(loaded, reader, _rows(rows), recover=recover, progress=progress)
+    _write(found, path, rows is None)
+    for sentence in found.damage:
+        note(sentence)
+    print(f"{found.intact:,} items in {path}")
+    return 1 if found.damage else 0
+
+
+def _write(found: Restored, path: Path, is_whole: bool) -> None:
+    from vaekit import store
+    from vaekit.recipes import codec_files
+
+    from . import files
+
+    if found.form != "array" and is_whole and not found.damage:
+        store.write_bytes(path, codec_files.file_bytes(found))
+    else:
+        files.write_array(path, codec_files.array(found))
+
+
+def _rows(text: str | None) -> slice | None:
+    if text is None:
+        return None
+    try:
+        start, end = (int(part) if part else None for part in text.split(":"))
+        return slice(start, end)
+    except ValueError as error:
+        raise ValueError(f"--rows is first:end, such as 1000:2000, got {text!r}") from error
+
+
+def _print_compressed(found: Compressed, path: Path) -> None:
+    share = f", {found.size / found.content:.1%} of {show.bytes_in_words(found.content)}" if found.content else ""
+    print(f"{show.bytes_in_words(found.size)}{share} in {path}")
+    for reason, count in found.packed.items():
+        note(f"{count:,} of {found.items:,} items are packed without the model: {reason}")
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on terminals, and the function that moves it."""
+    from rich.progress import Progress
+
+    console = show.console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
