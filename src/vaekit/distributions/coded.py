@@ -10,7 +10,10 @@ from torch.distributions import Distribution
 
 from vaekit.coding import Cells, Coded, Masses
 
+from .coded_columns import coded_discretized, coded_histogram
+from .discretized import Discretized
 from .discretized_logistic import DiscretizedLogistic
+from .histogram import Histogram
 from .logistic_mixture import LogisticMixture
 
 MOST = 4096  # values of an element whose masses are all computed
@@ -48,29 +51,36 @@ def coded(p: Distribution, grid: Grid) -> Coded:
         p = LogisticMixture(logits, p.loc.unsqueeze(-1), p.log_scale.unsqueeze(-1), p.low, p.high, p.step)
     if isinstance(p, LogisticMixture):
         return _logistics(p, grid)
+    if p.batch_shape[-1:] == (1,):
+        column = [each.expand(1)[0] for each in grid]
+        if isinstance(p, Histogram):
+            return coded_histogram(p, *column)
+        if isinstance(p, Discretized):
+            return coded_discretized(p, *column)
     return _all_masses(p, grid)
 
 
 def _logistics(p: LogisticMixture, grid: Grid) -> Cells:
-    """By the distribution function: first the darkest value's own mass, then those of the logistics."""
+    """By the distribution function."""
     loc, rate = (p.logistics.loc - p.low) / p.step + 0.5, p.step * (-p.logistics.log_scale).exp()
     weights, loc, rate = (
         value.double().reshape(-1, value.shape[-1]).T.unsqueeze(1).contiguous()
         for value in (p.log_weights.exp(), loc, rate)
     )
-    first = weights[p.components].squeeze(0) if p.has_spikes else weights.new_zeros(loc.shape[-1])
-    weights = weights[: p.components]
+    weights, spikes = weights.split([p.components, len(p.spikes)])
 
     def below(edges: Tensor, at: slice) -> Tensor:
         each = torch.sigmoid((edges - loc[..., at]) * rate[..., at])
-        return first[at] + (weights[..., at] * each).sum(0)
+        passed = edges > p.spikes.view(-1, 1, 1)
+        return (weights[..., at] * each).sum(0) + (spikes[..., at] * passed).sum(0)
 
     return Cells(below, loc.shape[-1], grid.counts)
 
 
 def _all_masses(p: Distribution, grid: Grid) -> Masses:
     most = int(grid.counts.max())
-    if most > MOST or not grid.counts.dim() == 0:
-        raise TypeError(f"{type(p).__name__} cannot be coded on a grid of {most} values")
-    values = grid.values(torch.arange(most).view(-1, *[1] * len(p.batch_shape)))
-    return Masses(p.log_prob(values).exp().expand(most, *p.batch_shape).reshape(most, -1).T.contiguous())
+    if most > MOST:
+        raise TypeError(f"{type(p).__name__} cannot be coded on a grid of {most} values, only of {MOST}")
+    numbers = torch.arange(most).view(-1, *[1] * len(p.batch_shape))
+    masses = p.log_prob(grid.values(numbers)).exp() * (numbers < grid.counts)
+    return Masses(masses.expand(most, *p.batch_shape).reshape(most, -1).T.contiguous())

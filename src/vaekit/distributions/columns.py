@@ -1,5 +1,8 @@
 """Distributions of the columns of a table, side by side."""
 
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -8,10 +11,26 @@ from torch import Size, Tensor
 from torch.distributions import Distribution
 from torch.types import _size
 
-from .density import NONE, Density
+from .density import NONE, Density, Steps
 
 
-class Categories(Density):
+class Columns(Density, ABC):
+    """A distribution of columns that are independent and differ in the values that they take."""
+
+    @abstractmethod
+    def at(self, columns: slice) -> Distribution:
+        """That of some of the columns."""
+
+    def steps(self, mask: Tensor | None = None) -> Steps:
+        """Column by column."""
+        found = []
+        for column in range(self.batch_shape[-1]):
+            columns = slice(column, column + 1)
+            found.append((yield (..., columns), self.at(columns)))
+        return torch.cat(found, -1)
+
+
+class Categories(Columns):
     """Values low + step · k with k = 0, …, Cⱼ - 1 in each column j: logits (..., D, C), -∞ beyond the column's own Cⱼ.
 
     Those of columns that are not ``ordered`` have no mean.
@@ -42,6 +61,13 @@ class Categories(Density):
         """A draw."""
         with torch.no_grad():
             return self._values(choose(self.log_mass, sample_shape))
+
+    def at(self, columns: slice) -> Categories:
+        """Those of some of the columns."""
+        low, step, ordered = (
+            each[columns] if isinstance(each, Tensor) else each for each in (self.low, self.step, self.ordered)
+        )
+        return Categories(self.log_mass[..., columns, :], low, step, ordered)  # pyright: ignore[reportArgumentType]
 
     def _values(self, numbers: Tensor) -> Tensor:
         return self.low + self.step * numbers.to(self.log_mass.dtype)
@@ -90,6 +116,18 @@ class MixedColumns(Density):
         """A draw."""
         with torch.no_grad():
             return self._placed([part.sample(Size(sample_shape)) for part in self.parts])
+
+    def steps(self, mask: Tensor | None = None) -> Steps:
+        """Part by part, and column by column where they differ."""
+        x = self.filler.expand(self.batch_shape).clone()
+        for part, index in zip(self.parts, self.indices, strict=True):
+            places = torch.arange(len(self.order))[index]
+            width = 1 if isinstance(part, Columns) else len(places)
+            for start in range(0, len(places), width):
+                columns = slice(start, start + width)
+                place = ..., places[columns]
+                x[place] = yield place, part.at(columns) if isinstance(part, Columns) else part
+        return x
 
     def _placed(self, values: Sequence[Tensor]) -> Tensor:
         return torch.cat(list(values), -1)[..., self.order] if len(values) > 1 else values[0]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Size, Tensor
 from torch.distributions import constraints
 from torch.types import _size
 
-from .columns import choose
-from .density import NONE, Density
+from .columns import Columns, choose
+from .density import NONE
 from .kernels import KERNELS
 from .warped import Warp
 
-QUANTILES = 32  # of which the mean is the average
+NODES, WEIGHTS = (0.5 * part for part in np.polynomial.legendre.leggauss(8))  # of the quantiles, for the mean
 NEAR = 1e-6  # of a spike in a column without a grid
 SHORT = 1e-4  # steps whose ends are too near for float32
 
@@ -38,6 +39,12 @@ class Cells:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gridded", self.step > 0)
+
+    def at(self, columns: slice) -> Cells:
+        """Those of some of the columns."""
+        constants = {name: getattr(self, name)[columns] for name in ("low", "high", "step", "unit", "spikes")}
+        warp = None if self.warp is None else Warp(*(each[columns] for each in self.warp))
+        return replace(self, **constants, warp=warp)
 
     def interval(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The upper end and the length of the values' intervals, warped; of continuous ones x and slope · unit."""
@@ -70,7 +77,7 @@ class Cells:
         return torch.where(known, low + ((x - low) / step).round() * step, x).clamp(self.low, self.high)
 
 
-class Discretized(Density):
+class Discretized(Columns):
     """Elementwise over columns: P(x) = π₀ Σ wₘ [F((x + δ/2 - μₘ) / σₘ) - F((x - δ/2 - μₘ) / σₘ)] / Zₘ + Σ πₛ [x = s].
 
     F is the ``kernel``'s distribution function, δ the step, Zₘ what it has between the column's ends: masses sum to
@@ -83,7 +90,7 @@ class Discretized(Density):
     ):
         super().__init__(Size([*loc.shape[:-2], loc.shape[-1]]))
         self.log_weights, self.loc, self.scale, self.cells = log_weights, loc, scale, cells
-        self.kernel, self.log_spikes = KERNELS[kernel], log_spikes
+        self.name, self.kernel, self.log_spikes = kernel, KERNELS[kernel], log_spikes
         self.filler = torch.zeros_like(cells.step).clamp(cells.low, cells.high)
 
     @property
@@ -120,14 +127,21 @@ class Discretized(Density):
             spikes = self.cells.spikes.expand(*shape, -1).gather(-1, (at - 1).clamp(min=0).unsqueeze(-1)).squeeze(-1)
             return torch.where(at > 0, spikes, x)
 
+    def at(self, columns: slice) -> Discretized:
+        """That of some of the columns."""
+        weights, loc, scale = (each[..., columns] for each in (self.log_weights, self.loc, self.scale))
+        log_spikes = None if self.log_spikes is None else self.log_spikes[..., columns, :]
+        return Discretized(weights, loc, scale, self.cells.at(columns), self.name, log_spikes)
+
     @property
     def mean(self) -> Tensor:
-        """The average of quantiles; within a step of the masses' own."""
+        """The integral of the quantiles; within a step of the masses' own."""
         low, high = self._uniform_range
-        u = (torch.arange(QUANTILES, device=low.device) + 0.5).view(-1, *[1] * low.dim()) / QUANTILES
+        u, weight = (torch.tensor(part).to(low).view(-1, *[1] * low.dim()) for part in (0.5 + NODES, WEIGHTS))
         t = self.loc + self.scale * self.kernel.quantile((low + (high - low) * u).clamp(1e-7, 1 - 1e-7))
         x = t if self.cells.warp is None else self.cells.warp.inverse(t)
-        mean = (self.log_weights.exp() * x.clamp(self.cells.low, self.cells.high).mean(0)).sum(-2)
+        inside = (weight * x.clamp(self.cells.low, self.cells.high)).sum(0)
+        mean = (self.log_weights.exp() * inside).sum(-2)
         if self.log_spikes is None:
             return mean
         weights = self.log_spikes.exp()

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.types import _size
 
-from .columns import choose, log_mass_at
-from .density import NONE, Density
+from .columns import Columns, choose, log_mass_at
+from .density import NONE
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class Bins:
         return torch.where(middle.isfinite(), middle, 0)
 
 
-class Histogram(Density):
+class Histogram(Columns):
     """A mass for each bin of each column, logits (..., D, C), spread evenly over the values of the bin.
 
     A bin that reaches to infinity falls off exponentially. On a grid ``log_prob`` is the log-mass of a recorded value,
@@ -102,3 +102,7 @@ class Histogram(Density):
         """A bin, then a value in it."""
         with torch.no_grad():
             return self.bins.draw(choose(self.log_mass, sample_shape))
+
+    def at(self, columns: slice) -> Histogram:
+        """That of some of the columns."""
+        return Histogram(self.log_mass[..., columns, :], self.bins.at(columns))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import accumulate
-from typing import Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +14,7 @@ from torch.types import _size
 
 from vaekit.core import Family, Shapes
 from vaekit.distributions import Histogram as HistogramColumns
-from vaekit.distributions.density import NONE, Density
+from vaekit.distributions.density import NONE, Density, Steps, in_steps
 
 from .histogram import Histogram
 
@@ -169,43 +168,40 @@ class _InOrder(Density):
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A draw, column by column."""
-        return self._in_order(sample_shape, lambda p: p.sample())[0]
+        features = self.features.expand(*sample_shape, *self.features.shape)
+        return in_steps(_InOrder(self.family, features), lambda _, p: p.sample())
 
     @property
     def mean(self) -> Tensor:
         """Approximate: the mean of each column with the earlier ones at their means, of categories the likeliest."""
-        return self._in_order(NONE, lambda p: p.mean)[0]
+        return in_steps(self, lambda _, p: p.mean)
 
     def complete(self, value: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Draw the hidden cells of value (..., D) in order, each given all earlier cells, and Σ over the observed cells
         of log p(cell | earlier cells, z): the log-weight with which such draws are ones of p(hidden | observed, z).
         """
-        return self._in_order(NONE, lambda p: p.sample(), value, mask)
+        value, mask = value.expand(self.batch_shape), mask.expand(self.batch_shape)
+        log_p = torch.zeros_like(self.features[..., :1])
 
-    @torch.no_grad()
-    def _in_order(
-        self, sample_shape: _size, choose: Callable[[Distribution], Tensor],
-        value: Tensor | None = None, mask: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        family, shape = self.family, Size([*sample_shape, *self.batch_shape])
-        count, networks, layout = shape[-1], family.networks, family.columns.layout
-        h = networks.features(self.features.expand(*shape[:-1], -1).flatten(0, -2)).unflatten(-1, (count, -1))
-        x, log_weight = h.new_zeros(len(h), count), h.new_zeros(len(h))
-        for j in family.order:
-            at = slice(j, j + 1)
-            logits = (
-                networks.upper(h[:, at].transpose(0, 1), family.waves(at), at)[0].unsqueeze(1)
-                + family.columns.log_frequencies[at]
-            )
-            p = HistogramColumns(logits, layout.at(at))
-            x[:, at] = choose(p)
-            if value is not None and mask is not None:
-                fixed, known = (
-                    mask.expand(shape).reshape(-1, count)[:, at],
-                    value.expand(shape).reshape(-1, count)[:, at],
-                )
-                x[:, at] = torch.where(fixed, known, x[:, at])
-                log_weight += torch.where(fixed, p.log_prob(x[:, at]), 0).squeeze(1)
-            weight = networks.earlier[j] * family.visible[j, :, None]
-            h = h + (family.tokenize(x[:, at], None, at).squeeze(1) @ weight.flatten(1)).unflatten(-1, (count, -1))
-        return x.view(shape), log_weight.view(shape[:-1])
+        def choose(part: Any, p: Distribution) -> Tensor:
+            x = torch.where(mask[part], value[part], p.sample())
+            log_p.add_(torch.where(mask[part], p.log_prob(x), 0))
+            return x
+
+        return in_steps(self, choose), log_p.squeeze(-1)
+
+    def steps(self, mask: Tensor | None = None) -> Steps:
+        """Column by column, those of fewest bins first."""
+        family, networks = self.family, self.family.networks
+        lead, count = self.batch_shape[:-1], self.batch_shape[-1]
+        h = networks.features(self.features.flatten(0, -2)).unflatten(-1, (count, -1)).transpose(0, 1).contiguous()
+        x = h.new_zeros(self.batch_shape)
+        for column in family.order:
+            at = slice(column, column + 1)
+            logits = networks.upper(h[at], family.waves(at), at)[0] + family.columns.log_frequencies[at]
+            x[..., at] = yield (..., at), HistogramColumns(logits.view(*lead, 1, -1), family.columns.layout.at(at))
+            seen = None if mask is None else mask[..., at]
+            tokens = family.tokenize(x[..., at], seen, at).flatten(0, -3).transpose(0, 1)
+            later = family.visible[column, :, None, None] * networks.earlier[column].transpose(0, 1)
+            h = h + tokens @ later
+        return x
