@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,11 +16,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from vaekit import evaluation, tasks
+from vaekit.container import Reader
 from vaekit.core import Family, LatentModel, Objective, Prior
 from vaekit.data import Dataset, Table, TableSchema
 from vaekit.data.arrays import as_array
 from vaekit.networks import Network
-from vaekit.recipes import Run, TrainRequest, preset, refit, train
+from vaekit.recipes import Run, TrainRequest, codec, codec_files, preset, refit, train
 from vaekit.training import Feed, Interrupted, Schedule
 from vaekit.training.refit import Refit
 
@@ -294,6 +296,27 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         """Bound, log-likelihood, bits per dimension, active units and the quality of reconstructions on X."""
         model, feed = self._model(), self._feed(X, y)
         return evaluation.evaluate(model, feed, self.samples if samples is None else samples, seed=int(self.seed))
+
+    def compress(self, X: Any, *, verify: bool = True) -> bytes:
+        """X in as few bytes as the model needs: about its evidence bound, by bits-back coding.
+
+        ``decompress`` gives back the same X, with this model and on a machine that computes the same; both are checked.
+        With ``verify`` every part is decoded again and compared at once. What the model cannot code, such as values
+        beyond the training data's range, is packed without it. Raises ValueError for data of another shape, and
+        TypeError for choices that have no code, with what to choose instead.
+        """
+        check_is_fitted(self, "run_")
+        stream = io.BytesIO()
+        codec.compress(self.run_, codec_files.of_array(self.run_, X), stream, verify=verify)
+        return stream.getvalue()
+
+    def decompress(self, blob: bytes) -> Any:
+        """What ``compress`` was given, as an array of the same values and dtype.
+
+        Raises ValueError for bytes that are damaged, of another model, or written where it computes otherwise.
+        """
+        check_is_fitted(self, "run_")
+        return codec_files.array(codec.decompress(self.run_, Reader(blob)))
 
     def refit_prior(
         self, X: Any, y: Any = None, *, prior: Choice | Prior = "gaussian-mixture", epochs: int = 20

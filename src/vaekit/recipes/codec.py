@@ -198,6 +198,7 @@ def decompress(
     it, and where items are damaged: unless ``recover``, with which the others come back.
     """
     header = reader.header
+    _check_model(run, header)
     items = items_from_json(_get(header, "items", dict), None if run is None else run.schema)
     start, stop, step = (rows or slice(None)).indices(min(_get(header, "count", int), MOST_ITEMS))
     if step != 1:
@@ -215,6 +216,7 @@ def decompress(
         except ValueError as error:
             found.damage.append(f"items {low:,} to {high - 1:,} are damaged: {error}")
             _refuse(found, recover)
+            reached = max(reached, high)
             continue
         if low > reached:
             found.damage.append(f"items {reached:,} to {low - 1:,} are lost")
@@ -286,15 +288,22 @@ def _header(source: Source, codec: Codec | None) -> dict[str, Any]:
     return header
 
 
-def _codec_of(run: Run | None, items: Items, header: Mapping[str, Any]) -> Codec:
-    """The codec that wrote a file. Raises ValueError where it is of another model, or computes otherwise here."""
+def _check_model(run: Run | None, header: Mapping[str, Any]) -> None:
+    """Raises ValueError where a file needs a model, and this is not it."""
+    if "model" not in header:
+        return
     if run is None:
-        raise ValueError("the file is coded by a model: name its run")
-    model, threads = _get(header, "model", str), _get(header, "threads", int)
-    if model != (own := fingerprint(run.model)):
-        raise ValueError(f"the file was compressed with another model ({model[:8]}…, this one is {own[:8]}…)")
-    if not 1 <= threads <= MOST_THREADS:
-        raise ValueError(f"the file's header is damaged: {threads} threads")
+        raise ValueError("the file was compressed with a model: name its run")
+    model, own = _get(header, "model", str), fingerprint(run.model)
+    if model != own:
+        raise ValueError(f"the file was compressed with another model ({model[:8]}…, the run's is {own[:8]}…)")
+
+
+def _codec_of(run: Run | None, items: Items, header: Mapping[str, Any]) -> Codec:
+    """The codec that wrote a file. Raises ValueError where it computes otherwise here."""
+    threads = _get(header, "threads", int)
+    if run is None or not 1 <= threads <= MOST_THREADS:
+        raise ValueError(f"the file's header is damaged: it cannot be coded with {threads} threads")
     codec = Codec(run.model, items, threads)
     if codec.probe(_get(header, "count", int)) != _get(header, "probe", str):
         made, here = _get(header, "made", dict), _here()

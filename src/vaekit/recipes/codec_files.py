@@ -46,7 +46,7 @@ def open_source(run: Run, data: str | Path | None, part: Part | None = None) -> 
 def of_array(run: Run, raw: Any) -> Source:
     """The items of an array (N, *layout). Raises ValueError for other items than the run's."""
     x, _ = as_array(raw)
-    x = np.ascontiguousarray(x)
+    x = np.ascontiguousarray(raw if isinstance(raw, np.ndarray) else x)  # in its own byte order
     items = Arrays(_schema(run), x.dtype.str, x.shape[1:])
     return Source(items, len(x), lambda rows: x[rows].tobytes())
 

@@ -1,0 +1,386 @@
+"""The codec: files and arrays come back to the byte, and nothing else ever does."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vaekit import VAE
+from vaekit.container import MAGIC, Kind, Reader, Writer, digest, pack, unpack
+from vaekit.core import Batch
+from vaekit.data import Schema
+from vaekit.noise import isolated_rng
+from vaekit.recipes import Run, TrainRequest, build_model, codec
+from vaekit.recipes.codec import compress, decompress, estimate
+from vaekit.recipes.codec_files import array, file_bytes, of_array, open_source
+from vaekit.recipes.codec_items import Arrays
+
+CHOICES = {
+    "data": "x.npy",
+    "network": {"name": "mlp", "hidden": [8]},
+    "likelihood": "logistic-mixture",
+    "prior": "standard-normal",
+    "posterior": "diagonal-normal",
+    "latent_dim": 2,
+}
+SHAPE = (4, 5)
+
+
+def pictures(n: int, *shape: int, seed: int = 0) -> np.ndarray:
+    """Random 8-bit pictures, dark for the most part."""
+    return np.random.default_rng(seed).integers(-300, 256, (n, *(shape or SHAPE))).clip(0).astype(np.uint8)
+
+
+def run_on(x: np.ndarray, **choices: object) -> Run:
+    """A run that has not been trained, started from the pictures."""
+    request, schema = TrainRequest.parse(CHOICES | choices), Schema.infer(x)
+    model = build_model(request, schema, len(x))
+    with isolated_rng(0):
+        model.prepare(Batch(torch.from_numpy(schema.normalize(x))))
+    return Run(request, schema, model)
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return run_on(pictures(50))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Chunks of 16 items."""
+    monkeypatch.setattr(Arrays, "at_once", 16)
+
+
+def blob_of(run: Run | None, source: object, **options: object) -> bytes:
+    stream = io.BytesIO()
+    compress(run, source if isinstance(source, codec.Source) else of_array(run, source), stream, **options)
+    return stream.getvalue()
+
+
+def back(run: Run | None, blob: bytes, *rows: int, **options: object) -> np.ndarray:
+    return array(decompress(run, Reader(blob), slice(*rows) if rows else None, **options))
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+
+
+# round trips
+
+FAR = np.int32(10) ** 6
+EXTREMES = {
+    "random": pictures(20, seed=1),
+    "black": np.zeros((20, *SHAPE), np.uint8),
+    "white": np.full((20, *SHAPE), 255, np.uint8),
+    "noise": np.random.default_rng(0).integers(0, 256, (20, *SHAPE)).astype(np.uint8),
+    "none": np.zeros((0, *SHAPE), np.uint8),
+    "one": pictures(1),
+    "many": pictures(300, seed=2),
+    "whole numbers as floats": pictures(20).astype(np.float64),
+    "other byte order": pictures(20).astype(">u2"),
+    "far outside": np.random.default_rng(0).integers(-FAR, FAR, (20, *SHAPE)).astype(np.int32),
+    "between": np.random.default_rng(0).random((20, *SHAPE)).astype(np.float32),
+    "negative zero": -np.zeros((3, *SHAPE), np.float32),
+    "not finite": np.full((3, *SHAPE), np.nan),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_arrays_come_back(run, name):
+    x = EXTREMES[name]
+    assert same(back(run, blob_of(run, x)), x)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        pictures(30, 1, 1),
+        pictures(30, 4, 4, 3),
+        pictures(30, 3, 4, 4),
+        pictures(30, 6),
+        pictures(30, 4, 4) // 128,
+        pictures(30, 4, 4) > 100,
+        (pictures(30, 4, 4) / 255).astype(np.float32),
+        pictures(30, 4, 4) / 255,
+        pictures(30, 4, 4).astype(np.int64) - 300,
+        pictures(30, 4, 4).astype(np.uint16) * 257,
+    ],
+    ids=lambda x: f"{x.dtype}{x.shape[1:]}",
+)
+def test_every_layout_is_coded(x):
+    run = run_on(x)
+    stream = io.BytesIO()
+    found = compress(run, of_array(run, np.concatenate([x] * 4)), stream)
+    assert same(back(run, stream.getvalue()), np.concatenate([x] * 4))
+    assert found.coded == 120 or x[0].size == 1, found.packed
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 40), st.integers(0, 2**32 - 1), st.sampled_from(["u1", "<i2", ">i4", "<f4", "f8"]), st.booleans())
+def test_any_array_comes_back(run, n, seed, dtype, is_far):
+    generator = np.random.default_rng(seed)
+    x = generator.integers(0, 256, (n, *SHAPE)).astype(dtype) * (generator.integers(1, 9) if is_far else 1)
+    x = x.astype(dtype)
+    assert same(back(run, blob_of(run, x)), x)
+
+
+def test_some_rows_are_decoded_alone(run, small, monkeypatch):
+    x = pictures(100)
+    blob, calls = blob_of(run, x), []
+    decode = codec.Codec.decode
+    monkeypatch.setattr(codec.Codec, "decode", lambda self, *given: calls.append(given) or decode(self, *given))
+    assert same(back(run, blob, 30, 50), x[30:50])
+    assert len(calls) == 3
+    assert same(back(run, blob, -5, None), x[-5:])
+    assert same(back(run, blob, 90, 1000), x[90:])
+    assert same(back(run, blob, 40, 40), x[:0])
+
+
+def test_the_estimator_compresses(run):
+    x = pictures(40)
+    vae = VAE(latent_dim=2, network={"name": "mlp", "hidden": [8]}, epochs=1, verbose=False).fit(x)
+    with pytest.raises(ValueError, match="shape"):
+        vae.compress(pictures(3, 7, 7))
+    assert same(vae.decompress(vae.compress(x)), x)
+
+
+def test_an_estimate_is_near(run):
+    x = pictures(700)
+    source = of_array(run, x)
+    assert estimate(run, source) == pytest.approx(len(blob_of(run, x)), rel=0.05)
+
+
+# files
+
+
+def test_files_come_back_to_the_byte(run, tmp_path):
+    x = pictures(30)
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(30))
+    np.savez_compressed(tmp_path / "packed.npz", x=x)
+    (tmp_path / "x-idx3-ubyte").write_bytes(struct.pack(">HBBIII", 0, 8, 3, 30, *SHAPE) + x.tobytes())
+    (tmp_path / "notes.txt").write_text("not an array")
+    (tmp_path / "nothing").write_bytes(b"")
+    np.save(tmp_path / "fortran.npy", np.asfortranarray(x))
+    np.save(tmp_path / "other.npy", pictures(5, 9, 9))
+    coded = {}
+    for path in tmp_path.iterdir():
+        source = open_source(run, path)
+        stream = io.BytesIO()
+        coded[path.name] = compress(run, source, stream).coded
+        assert bool(source.remarks) == (not coded[path.name])
+        assert file_bytes(decompress(run, Reader(stream.getvalue()))) == path.read_bytes()
+    assert {name for name, count in coded.items() if count} >= {"x.npy", "x.npz", "x-idx3-ubyte"}
+
+
+def test_stored_files_need_no_run(tmp_path, run):
+    (tmp_path / "a.txt").write_text("a" * 1000)
+    blob = blob_of(run, open_source(run, tmp_path / "a.txt"))
+    assert file_bytes(decompress(None, Reader(blob))) == b"a" * 1000
+    assert len(blob) < 500
+
+
+# refusals
+
+
+def test_another_model_is_refused(run):
+    blob = blob_of(run, pictures(20))
+    other = run_on(pictures(50), latent_dim=3)
+    with pytest.raises(ValueError, match="another model"):
+        decompress(other, Reader(blob))
+    with pytest.raises(ValueError, match="name its run"):
+        decompress(None, Reader(blob))
+
+
+def test_a_machine_that_computes_otherwise_is_refused(run, monkeypatch):
+    blob = blob_of(run, pictures(20))
+    monkeypatch.setattr(codec.Codec, "probe", lambda self, count: "0" * 16)
+    monkeypatch.setattr(codec, "version", lambda name: "9.9")
+    with pytest.raises(ValueError, match=r"computes otherwise.*torch .* \(here 9.9\)"):
+        decompress(run, Reader(blob))
+
+
+def test_models_without_a_code_are_refused_before_anything_is_written():
+    x, stream = pictures(20), io.BytesIO()
+    flow = run_on(x, prior="flow")
+    with pytest.raises(TypeError, match="gaussian-mixture"):
+        compress(flow, of_array(flow, x), stream)
+    assert not stream.getvalue()
+
+
+def test_what_does_not_come_back_is_packed(run, monkeypatch):
+    x = pictures(40)
+    monkeypatch.setattr(codec, "decode_examples", lambda *given: (_ for _ in ()).throw(ValueError("not there")))
+    stream = io.BytesIO()
+    found = compress(run, of_array(run, x), stream)
+    assert found.packed == {"not there": 40}
+    assert [chunk.kind for chunk in Reader(stream.getvalue()).chunks] == [Kind.PACKED]
+    monkeypatch.undo()
+    assert same(back(run, stream.getvalue()), x)
+
+
+# damage
+
+
+def test_damaged_chunks_are_told_and_the_rest_comes_back(run, small):
+    x = pictures(100)
+    blob = bytearray(blob_of(run, x))
+    chunks = Reader(bytes(blob)).chunks
+    blob[chunks[2].offset + 5] ^= 1  # in the payload
+    blob[chunks[4].offset - 10] ^= 1  # in the head
+    with pytest.raises(ValueError, match=r"32 to 47 are damaged.*--recover"):
+        back(run, bytes(blob))
+    found = decompress(run, Reader(bytes(blob)), recover=True)
+    assert [sentence[:14] for sentence in found.damage] == ["items 32 to 47", "items 64 to 79"]
+    kept = np.r_[0:32, 48:64, 80:100]
+    assert same(array(found), x[kept])
+    assert same(back(run, bytes(blob), 80, 100), x[80:])
+
+
+def test_a_cut_off_file_gives_what_is_there(run, small):
+    x = pictures(100)
+    blob = blob_of(run, x)
+    cut = blob[: Reader(blob).chunks[3].offset + 3]
+    with pytest.raises(ValueError, match="48 to 99 are lost"):
+        back(run, cut)
+    assert same(back(run, cut, recover=True), x[:48])
+
+
+@pytest.fixture(scope="module")
+def fuzzed(run) -> tuple[bytes, np.ndarray]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Arrays, "at_once", 16)
+        x = pictures(40)
+        return blob_of(run, x), x
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_damage_ever_yields_other_bytes(run, fuzzed, data):
+    blob, x = bytearray(fuzzed[0]), fuzzed[1]
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, max(len(blob) - 1, 0)))
+        what = data.draw(st.sampled_from(["flip", "set", "cut", "drop", "double", "insert"]))
+        if what == "flip":
+            blob[at : at + 1] = bytes(value ^ 1 << data.draw(st.integers(0, 7)) for value in blob[at : at + 1])
+        elif what == "set":
+            blob[at : at + 8] = data.draw(st.binary(min_size=8, max_size=8))
+        elif what == "cut":
+            del blob[at:]
+        elif what == "drop":
+            del blob[at : at + data.draw(st.integers(1, 300))]
+        elif what == "double":
+            blob[at:at] = blob[at : at + data.draw(st.integers(1, 300))]
+        else:
+            blob[at:at] = data.draw(st.binary(max_size=20))
+    rows = {row.tobytes() for row in x}
+    try:
+        found = decompress(run, Reader(bytes(blob)), recover=True)
+    except ValueError:
+        return
+    assert found.damage or same(array(found), x)
+    assert all(row.tobytes() in rows for row in array(found))
+    for start, count, content in found.chunks:
+        assert content == x[start : start + count].tobytes()
+
+
+def forged(run: Run, header: dict | None = None, chunks: tuple = ()) -> bytes:
+    """A file with a header of someone's choice, its checks intact."""
+    own = Reader(blob_of(run, pictures(3))).header
+    stream = io.BytesIO()
+    writer = Writer(stream, own | (header or {}))
+    for chunk in chunks:
+        writer.append(*chunk)
+    return stream.getvalue()
+
+
+HUGE = 2**60
+HOSTILE = {
+    "count": {"count": HUGE},
+    "negative count": {"count": -1},
+    "text for a count": {"count": "3"},
+    "true for a count": {"count": True},
+    "no items": {"items": {}},
+    "unknown items": {"items": {"kind": "pickle"}},
+    "objects": {"items": {"kind": "array", "dtype": "O", "layout": list(SHAPE)}},
+    "a wrong dtype": {"items": {"kind": "array", "dtype": "nonsense", "layout": list(SHAPE)}},
+    "a structure": {"items": {"kind": "array", "dtype": [["a", "u1"]], "layout": list(SHAPE)}},
+    "huge items": {"items": {"kind": "array", "dtype": "u1", "layout": [HUGE, HUGE]}},
+    "threads": {"threads": HUGE},
+    "no threads": {"threads": 0},
+    "a probe that is none": {"probe": 5},
+    "a model that is none": {"model": None},
+    "a form that is none": {"form": None},
+    "made of nothing": {"made": None, "probe": "0"},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_headers_are_refused(run, name):
+    payload = (Kind.CODED, 0, 3, bytes(40), bytes(60))
+    with pytest.raises(ValueError, match=r"\w"):
+        back(run, forged(run, HOSTILE[name], (payload,)))
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (Kind.CODED, 0, 2**32 - 1, bytes(40), b""),
+        (Kind.CODED, 0, 0, bytes(40), b""),
+        (Kind.CODED, 2**60, 3, bytes(40), b""),
+        (Kind.CODED, 0, 3, b"", b""),
+        (Kind.CODED, 0, 3, b"\xff\xff\xff\xff", b""),
+        (Kind.CODED, 0, 3, bytes(5), b""),
+        (Kind.CODED, 0, 3, struct.pack("<I", 8) + bytes(range(1, 30)), b""),
+        (Kind.PACKED, 0, 3, b"", b""),
+        (Kind.PACKED, 0, 3, pack(bytes(2**24)), bytes(2**24)),
+        (Kind.PACKED, 0, 3, pack(bytes(59)), bytes(59)),
+        (Kind.FRAME, 0, 0, bytes(3), b""),
+    ],
+)
+def test_hostile_chunks_are_refused(run, chunk):
+    with pytest.raises(ValueError, match="items"):
+        back(run, forged(run, None, (chunk,)))
+
+
+def test_what_is_no_file_is_refused():
+    def file(packed: bytes, version: int = 1) -> bytes:
+        return struct.pack("<8sHI4s", MAGIC, version, len(packed), digest(packed, 4)) + packed
+
+    bomb = zlib.compress(b'{"a":"' + bytes(2**24) + b'"}')
+    for blob, words in [
+        (b"", "not a .vae"),
+        (b"PK\x03\x04" + bytes(100), "not a .vae"),
+        (file(b"", 9), "format 9"),
+        (file(b"x")[:-1], "cut off"),
+        (file(b"nonsense"), "damaged"),
+        (file(bomb), "damaged"),
+        (file(zlib.compress(b"[" * 100000)), "damaged"),
+        (file(zlib.compress(b"[]")), "no JSON object"),
+        (file(zlib.compress(b"1" * 10000)), "damaged"),
+        (MAGIC + b"\1\0\xff\xff\xff\xff" + bytes(4), "cut off"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            Reader(blob)
+
+
+def test_packed_bytes_are_bounded():
+    packed = pack(bytes(10**6))
+    assert unpack(packed, 10**6) == bytes(10**6)
+    for damaged, most in ((packed, 10**6 - 1), (packed[:-3], 10**6), (b"", 10)):
+        with pytest.raises(ValueError, match="packed bytes"):
+            unpack(damaged, most)
+
+
+def test_the_header_says_where_it_was_made(run):
+    header = Reader(blob_of(run, pictures(3))).header
+    assert json.dumps(header)
+    assert {"vaekit", "torch", "constriction", "platform"} == set(header["made"])
