@@ -42,7 +42,7 @@ def model_of(options: dict, x: np.ndarray) -> LatentModel:
     """Untrained, but started from the pictures."""
     common = {
         "data": "x.npy",
-        "likelihood": "logistic-mixture",
+        "likelihood": {"name": "logistic-mixture", "components": 12},
         "network": {"name": "mlp", "hidden": [16]},
         "prior": "standard-normal",
         "posterior": "diagonal-normal",

@@ -11,6 +11,7 @@ from torch import Size
 
 from vaekit import distributions
 from vaekit.core import Shapes, Support, masked_log_prob
+from vaekit.distributions.density import in_steps
 from vaekit.likelihoods import Bernoulli, FourPhase, Gaussian, LogisticMixture
 from vaekit.noise import Noise, isolated_rng
 from vaekit.recipes import TrainRequest, build, spell
@@ -25,8 +26,9 @@ def mixture(spikes: bool = True, components: int = 3, seed: int = 0) -> distribu
     shape = (4, components)
     loc = 9 * torch.rand(shape, generator=generator, dtype=torch.float64)
     log_scale = torch.randn(shape, generator=generator, dtype=torch.float64) - 0.5
-    logits = torch.randn(4, components + 2 * spikes, generator=generator, dtype=torch.float64)
-    return distributions.LogisticMixture(logits, loc, log_scale, 0.0, 9.0, 1.0)
+    at = torch.tensor([0, 5, 9] if spikes else [])
+    logits = torch.randn(4, components + len(at), generator=generator, dtype=torch.float64)
+    return distributions.LogisticMixture(logits, loc, log_scale, 0.0, 9.0, 1.0, at)
 
 
 def reference(p: distributions.LogisticMixture) -> np.ndarray:
@@ -36,9 +38,8 @@ def reference(p: distributions.LogisticMixture) -> np.ndarray:
     edges = np.concatenate([[-np.inf], np.arange(9) + 0.5, [np.inf]])[:, None, None]
     each = np.diff(stats.logistic.cdf(edges, loc, scale), axis=0)
     masses = (weights[:, :3] * each).sum(-1)
-    if p.has_spikes:
-        masses[0] += weights[:, 3]
-        masses[-1] += weights[:, 4]
+    for number, place in enumerate(p.spikes.tolist()):
+        masses[int(place)] += weights[:, 3 + number]
     return masses
 
 
@@ -88,11 +89,24 @@ class TestLogisticMixture:
     def test_log_mass_of_values_far_away_is_finite(self):
         shape = (3, 2)
         p = distributions.LogisticMixture(
-            torch.zeros(3, 4), torch.full(shape, 0.5), torch.full(shape, -9.0), 0.0, 1.0, 1 / 255
+            torch.zeros(3, 4),
+            torch.full(shape, 0.5),
+            torch.full(shape, -9.0),
+            0.0,
+            1.0,
+            1 / 255,
+            torch.tensor([0, 255]),
         )
         values = torch.tensor([1 / 255, 0.5, 254 / 255])
         assert bool(p.log_prob(values).isfinite().all())
         assert torch.allclose(p.log_prob(torch.tensor([0.0, 1.0, 0.0])).exp(), torch.full((3,), 0.25))
+
+    def test_spikes_are_at_the_most_frequent_values(self):
+        family = LogisticMixture(spikes=3).bind(Shapes(Size([50]), support=BYTES))
+        x = torch.rand(400, 50, generator=torch.Generator().manual_seed(0))
+        x[:, :30] = torch.tensor([253 / 255, 0.0, 7 / 255]).repeat(10)
+        family.prepare((255 * x).round() / 255, torch.ones(400, 50, dtype=torch.bool))
+        assert family(torch.zeros(family.phi)).spikes.tolist() == [0, 7, 253]
 
     def test_refuses_what_has_no_grid(self):
         with pytest.raises(ValueError, match=r"needs values on one grid .* use likelihood 'gaussian'"):
@@ -144,28 +158,32 @@ class TestFourPhase:
         assert deviations[expected > 1e-3].abs().max() < 5
 
     @pytest.mark.parametrize(("event", "support"), [((1, 5, 4), BINARY), ((3, 3, 7), GRID), ((2, 4, 1), BYTES)])
-    def test_log_prob_is_the_product_of_conditionals_one_phase_at_a_time(self, event, support):
-        family, steps = bound(event, support, scale=1.0), round(1 / support.step)
+    @pytest.mark.parametrize("levels", [1, 2, 3])
+    def test_log_prob_is_the_product_of_conditionals_one_phase_at_a_time(self, event, support, levels):
+        family, steps = bound(event, support, scale=1.0, levels=levels), round(1 / support.step)
         x = torch.randint(steps + 1, (3, *event), generator=torch.Generator().manual_seed(1)) / steps
-        phi = features(family, 3)
-        with torch.no_grad():
-            together = family(phi).log_prob(x)
-            so_far, each = torch.full_like(x, 0.3), torch.zeros_like(x)
-            for phase, pixel in enumerate(family.phases):
-                cells = (..., slice(pixel // 2, None, 2), slice(pixel % 2, None, 2))
-                each[cells] = family.given(phi, so_far, None, phase).log_prob(x)[cells]
-                so_far[cells] = x[cells]
-        assert torch.allclose(together, each, atol=1e-4)
-        assert torch.equal(so_far, x)
+        px, each = family(features(family, 3)), torch.zeros_like(x)
 
-    def test_a_phase_depends_on_earlier_phases_alone(self):
-        family = bound((1, 6, 6), scale=1.0)
-        x = torch.rand(1, 1, 6, 6).requires_grad_()
+        def see(part, p):
+            each[part] = p.log_prob(x[part])
+            return x[part]
+
+        assert torch.equal(in_steps(px, see), x)
+        with torch.no_grad():
+            assert torch.allclose(px.log_prob(x), each, atol=1e-4)
+
+    @pytest.mark.parametrize(("levels", "phases"), [(1, 4), (2, 7), (3, 10)])
+    def test_a_phase_depends_on_earlier_phases_alone(self, levels, phases):
+        family = bound((1, 7, 6), scale=1.0, levels=levels)
+        x = torch.rand(1, 1, 7, 6).requires_grad_()
         phi = features(family, 1)
-        order = torch.empty(6, 6, dtype=torch.long)
-        for phase, pixel in enumerate(family.phases):
-            order[pixel // 2 :: 2, pixel % 2 :: 2] = phase
-        for row, column in itertools.product(range(6), repeat=2):
+        order, parts = torch.empty(1, 1, 7, 6, dtype=torch.long), []
+        in_steps(family(phi), lambda part, p: parts.append(part) or p.mean)
+        for number, part in enumerate(parts):
+            order[part] = number
+        order = order[0, 0]
+        assert len(order.unique()) == len(parts) == phases
+        for row, column in itertools.product(range(7), range(6)):
             logit = family.given(phi, x, None).mean[0, 0, row, column]
             (gradient,) = torch.autograd.grad(logit, x, allow_unused=True, materialize_grads=True)
             allowed = order < order[row, column]
@@ -255,7 +273,7 @@ class TestFourPhase:
 
 class TestMembersInsideMembers:
     def test_spellings_of_one_choice(self):
-        inner = {"name": "logistic-mixture", "components": 3, "spikes": True}
+        inner = {"name": "logistic-mixture", "components": 3, "spikes": 8}
         choices = [
             FourPhase(LogisticMixture(3)),
             {"name": "four-phase", "inner": LogisticMixture(3)},

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Self
 
 import torch
-import torch.nn.functional as F
-from torch import Size, Tensor, nn
+from torch import Size, Tensor
 from torch.distributions import Distribution, constraints
 from torch.types import _size
 
 from vaekit.core import Family, Shapes
 from vaekit.distributions.density import NONE, Density, Steps, in_steps
-from vaekit.networks.base import glorot
+from vaekit.networks.phases import Phases
 from vaekit.noise import Noise
 
 from .bernoulli import Bernoulli
 from .gaussian import Gaussian
 from .logistic_mixture import LogisticMixture
-
-ORDER = (0, 3, 1, 2)  # of the pixels in a 2×2 block, which are counted line by line: the diagonal comes first
-WINDOW = 5  # pixels of each earlier phase that a pixel sees, across; twice as many in the image
 
 
 class FourPhase(Family):
@@ -36,16 +31,23 @@ class FourPhase(Family):
     elements of a phase are independent, channels included. Draws then agree between neighbors, and z is left with what
     is not local; whole images are ordered so by Menick and Kalchbrenner (2019, subscale pixel networks).
 
-    ``log_prob`` takes one pass, a draw and the mean four. With hidden cells a phase sees the middle of the range in
-    their place: what the observed cells get is the log-probability of a normalized distribution, but not their exact
-    marginal under the one for whole images.
+    With more than one of ``levels`` the first phase, an image half as large, is itself split into four, and so on. On
+    a grid the networks see logits of the values beside the values: how far the ends are, in steps, is plain there.
+
+    ``log_prob`` takes one pass, a draw and the mean one for each phase. With hidden cells a phase sees the middle of
+    the range in their place: what the observed cells get is the log-probability of a normalized distribution, but not
+    their exact marginal under the one for whole images.
     """
 
-    def __init__(self, inner: Family | None = None, channels: int = 32, width: int = 32, depth: int = 2):
+    def __init__(
+        self, inner: Family | None = None, channels: int = 32, width: int = 32, depth: int = 2, levels: int = 1
+    ):
         super().__init__()
-        if min(channels, width, depth) < 1:
-            raise ValueError(f"channels, width and depth must be at least 1, got {channels}, {width} and {depth}")
-        self.inner, self.channels, self.width, self.depth = inner, channels, width, depth
+        if min(channels, width, depth, levels) < 1:
+            raise ValueError(
+                f"channels, width, depth and levels must be at least 1, got {channels}, {width}, {depth} and {levels}"
+            )
+        self.inner, self.channels, self.width, self.depth, self.levels = inner, channels, width, depth, levels
 
     def bind(self, shapes: Shapes) -> Self:
         """Phi is (channels, 1, ⌈H/2⌉, ⌈W/2⌉). Raises ValueError unless x is an image and ``inner`` elementwise."""
@@ -56,7 +58,7 @@ class FourPhase(Family):
             )
         if self.inner is None:
             levels = shapes.support.levels
-            self.inner = Bernoulli() if levels == 2 else LogisticMixture() if levels else Gaussian()
+            self.inner = Bernoulli() if levels == 2 else LogisticMixture() if levels else Gaussian("shared")
         inner = self.inner.bind(shapes)
         if inner.phi[1:] != shapes.x:
             raise ValueError(
@@ -74,20 +76,20 @@ class FourPhase(Family):
         if isinstance(low, tuple) or isinstance(high, tuple) or not math.isfinite(high - low):
             low, high = -1.0, 1.0
         self.center, self.scale = (high + low) / 2, (high - low) / 2
-        self.phases = [pixel for pixel in ORDER if pixel // 2 < height and pixel % 2 < width]
-        window, out = channels * WINDOW**2, channels * inner.phi[0]
-        self.networks = nn.ModuleList(
-            _Phase(self.channels, k * window, out, self.width, self.depth) for k in range(len(self.phases))
-        )
+        levels = shapes.support.levels
+        self.end = 1 + 1 / (levels - 1) if levels and levels > 2 and inner.embedded(shapes.x) == shapes.x else None
+        image = ((1 if self.end is None else 2) * channels, height, width)
+        out = channels * inner.phi[0]
+        self.networks = Phases(self.channels, image, out, self.width, self.depth, self.levels)
         return self
 
     def embedded(self, event: Size) -> Size:
-        """That of ``inner``."""
-        return self.bound.embedded(event)
+        """That of ``inner``, or that of both views."""
+        return self.bound.embedded(event) if self.end is None else Size([2 * event[0], *event[1:]])
 
     def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """That of ``inner``."""
-        return self.bound.embed(x, mask)
+        """That of ``inner``; on a grid the values and their logits."""
+        return self.bound.embed(x, mask) if self.end is None else self.views(x, mask)
 
     def dequantize(self, x: Tensor, samples: int, noise: Noise) -> Tensor:
         """That of ``inner``."""
@@ -119,71 +121,26 @@ class FourPhase(Family):
 
     def given(self, features: Tensor, x: Tensor, mask: Tensor | None) -> Distribution:
         """The inner distribution of all elements, each given the earlier phases in x."""
-        lead, blocks, windows = self._seen(features, x, mask)
-        out = {pixel: self.networks[k](blocks, windows).float() for k, pixel in enumerate(self.phases)}
-        zeros = torch.zeros_like(next(iter(out.values())))
-        maps = torch.stack([out.get(pixel, zeros) for pixel in sorted(ORDER)], -1).flatten(-2)
-        (channels, height, width), (h, w) = self.event, self.phi[2:]
-        maps = F.pixel_shuffle(maps.reshape(-1, h * w, maps.shape[-1]).mT.unflatten(-1, (h, w)), 2)
-        maps = maps[..., :height, :width].unflatten(1, (-1, channels))
+        seen = self.views(x, mask)
+        lead = torch.broadcast_shapes(features.shape[:-4], seen.shape[:-3])
+        if seen.shape[:-3] != lead[len(lead) + 3 - seen.dim() :]:
+            seen = seen.expand(*lead, *seen.shape[-3:])
+        maps = self.networks(*self.inputs(features.expand(*lead, *self.phi), seen))
         return self.bound(maps.reshape(*lead, *self.bound.phi))
 
-    def phase(self, features: Tensor, x: Tensor, mask: Tensor | None, number: int) -> Distribution:
-        """The inner distribution of one phase, (..., C, h, w), given the earlier ones in x."""
-        lead, blocks, windows = self._seen(features, x, mask)
-        maps = self.networks[number](blocks, windows).float()
-        (channels, height, width), (h, w) = self.event, self.phi[2:]
-        row, column = divmod(self.phases[number], 2)
-        maps = maps.reshape(-1, h * w, maps.shape[-1]).mT.unflatten(-1, (h, w))
-        maps = maps[..., : (height - row + 1) // 2, : (width - column + 1) // 2].unflatten(1, (-1, channels))
-        return self.bound(maps.reshape(*lead, *maps.shape[1:]))
+    def inputs(self, features: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """What the networks of the phases take: (..., *phi) ↦ (K, N, channels, h, w); (..., V, H, W) ↦ (N, V, H, W)."""
+        seen = seen.flatten(0, -4) if seen.dim() > 3 else seen.unsqueeze(0)
+        return features.reshape(-1, len(seen), self.channels, *self.phi[2:]), seen
 
-    def _seen(self, features: Tensor, x: Tensor, mask: Tensor | None) -> tuple[Size, Tensor, Tensor]:
-        """Leading dimensions, and what the networks of the phases take."""
+    def views(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Values as the networks see them, between -1 and 1, hidden ones as 0; of a grid their logits too."""
         seen = (x - self.center) / self.scale
-        seen = seen if mask is None else torch.where(mask, seen, 0)
-        lead = torch.broadcast_shapes(features.shape[:-4], seen.shape[:-3])
-        features = features.expand(*lead, *self.phi)
-        if seen.shape[:-3] != lead[len(lead) + 3 - seen.dim() :]:
-            seen = seen.expand(*lead, *self.event)
-        windows = _windows(seen.reshape(-1, *self.event), self.phases[:-1])
-        blocks = features.reshape(-1, self.channels, math.prod(self.phi[2:])).mT
-        return lead, blocks.reshape(-1, len(windows), self.channels), windows
-
-
-def _windows(image: Tensor, pixels: Sequence[int]) -> Tensor:
-    """For each 2×2 block the windows around it of the given pixels of blocks: (N, C, H, W) ↦ (N·blocks, columns), the
-    columns of a pixel side by side.
-    """
-    channels, height, width = image.shape[1:]
-    blocks = F.pixel_unshuffle(F.pad(image, (0, width % 2, 0, height % 2)), 2).unflatten(1, (channels, -1))
-    maps = torch.cat([blocks[:, :, pixel] for pixel in pixels or ORDER[:1]], 1)
-    return F.unfold(maps, WINDOW, padding=WINDOW // 2).transpose(1, 2).flatten(0, 1)
-
-
-class _Phase(nn.Module):
-    """Features at a block and windows of the earlier phases ↦ parameters of one phase.
-
-    A window is cut out once for all phases, and without gradient: products with it take a processor a fraction of the
-    time of convolutions.
-    """
-
-    def __init__(self, features: int, window: int, out: int, width: int, depth: int):
-        super().__init__()
-        self.window = nn.Linear(window, width, bias=False) if window else None
-        self.features = nn.Linear(features, width)
-        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
-        self.out = nn.Linear(width, out)
-        glorot(self)
-
-    def forward(self, blocks: Tensor, windows: Tensor) -> Tensor:
-        """Blocks (K, N·h·w, features), windows (N·h·w, columns), of which the first count ↦ (K, N·h·w, out)."""
-        h = self.features(blocks)
-        if self.window is not None:
-            h = h + self.window(windows[:, : self.window.in_features])
-        for layer in self.hidden:
-            h = layer(h.relu_())
-        return self.out(h.relu_())
+        if self.end is not None:
+            logits = torch.log((self.end + seen) / (self.end - seen)) / math.log((self.end + 1) / (self.end - 1))
+            seen = torch.cat([seen, logits], -3)
+            mask = None if mask is None else torch.cat([mask, mask], -3)
+        return seen if mask is None else torch.where(mask, seen, 0)
 
 
 class _FourPhases(Density):
@@ -228,9 +185,10 @@ class _FourPhases(Density):
 
     def steps(self, mask: Tensor | None = None) -> Steps:
         """Phase by phase."""
-        x = self.features.new_full(self.batch_shape, self.family.center)
-        for number, pixel in enumerate(self.family.phases):
-            row, column = divmod(pixel, 2)
-            part = ..., slice(row, None, 2), slice(column, None, 2)
-            x[part] = yield part, self.family.phase(self.features, x, mask, number)
+        family, x = self.family, self.features.new_full(self.batch_shape, self.family.center)
+        seen = family.views(x)
+        for place, maps in family.networks.steps(*family.inputs(self.features, seen)):
+            part = ..., *place
+            x[part] = yield part, family.bound(maps.reshape(*x[part].shape[:-3], -1, *x[part].shape[-3:]))
+            seen[part] = family.views(x[part], None if mask is None else mask[part])
         return x
