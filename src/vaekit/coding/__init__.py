@@ -1,6 +1,7 @@
 """Entropy coding: a stack of bits, and distributions of whole numbers as they are pushed on it; knows no model."""
 
 from .cells import Cells, Coded, Masses
+from .repeats import Repeats
 from .stack import Stack
 
-__all__ = ["Cells", "Coded", "Masses", "Stack"]
+__all__ = ["Cells", "Coded", "Masses", "Repeats", "Stack"]

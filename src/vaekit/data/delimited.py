@@ -50,6 +50,13 @@ def stream_csv(path: Path, rows: int, texts: Sequence[str] = ()) -> Iterator[pa.
         yield type_texts(pa.Table.from_batches(held), texts)[0]
 
 
+def layout(path: Path) -> tuple[str, str, list[str]]:
+    """The encoding, the delimiter and the names of the columns. Raises what :func:`read_csv` raises of them."""
+    encoding, lines = _first_lines(path)
+    delimiter = _delimiter(path, lines)
+    return encoding, delimiter, _names(path, lines, delimiter)
+
+
 def type_texts(table: pa.Table, texts: Sequence[str] = ()) -> tuple[pa.Table, tuple[str, ...]]:
     """Columns of texts ↦ whole numbers, numbers, booleans, dates or texts, whichever all cells of a column are.
 
@@ -70,9 +77,7 @@ def _texts(path: Path, block: int | None) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
     from pyarrow import csv as arrow
 
-    encoding, lines = _first_lines(path)
-    delimiter = _delimiter(path, lines)
-    names = _names(path, lines, delimiter)
+    encoding, delimiter, names = layout(path)
     read = arrow.ReadOptions(
         encoding=encoding, column_names=names, skip_rows=1, block_size=block or max(2**20, path.stat().st_size)
     )
