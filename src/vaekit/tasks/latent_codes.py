@@ -165,20 +165,20 @@ class BookCode(LatentCode):
 
     def nearest(self, q: Any) -> Tensor:
         """The codes."""
-        self.indices = self.p.family.indices(q.code).reshape(self.rows, -1)
+        self.symbols = self.p.family.indices(q.code).reshape(self.rows, -1)
         return q.code
 
     def push_prior(self, stack: Stack) -> None:
         """Position by position, the last one first."""
         steps = []
-        self.p.in_order(self.rows, lambda at, masses: steps.append(masses) or self.indices[:, at])
+        self.p.in_order(self.rows, lambda at, masses: steps.append(masses) or self.symbols[:, at])
         for at, masses in reversed(list(enumerate(steps))):
-            Masses(masses).push(stack, self.indices[:, at])
+            Masses(masses).push(stack, self.symbols[:, at])
 
     def pop_prior(self, stack: Stack) -> Tensor:
         """Position by position."""
-        self.indices = self.p.in_order(self.rows, lambda at, masses: Masses(masses).pop(stack))
-        return self.p.family.lookup(self.indices.view(self.rows, *self.p.positions))
+        self.symbols = self.p.in_order(self.rows, lambda at, masses: Masses(masses).pop(stack))
+        return self.p.family.lookup(self.symbols.view(self.rows, *self.p.positions))
 
 
 def latent_code(p: Distribution, rows: int, bits: int = FINE) -> LatentCode:

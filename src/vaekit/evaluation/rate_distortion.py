@@ -1,0 +1,78 @@
+"""How much is left of pictures at how many bytes, by one codec or another."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .ssim import ssim
+
+QUALITIES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = {  # what Pillow calls them, with the settings of small files
+    "JPEG": ("JPEG", {"optimize": True, "progressive": True}),
+    "WebP": ("WEBP", {"method": 6}),
+    "AVIF": ("AVIF", {}),
+    "JPEG XL": ("JXL", {}),
+}
+
+Pictures = np.ndarray  # (N, H, W, C) of one or three channels, uint8
+Codec = Callable[[Pictures, float], tuple[int, Pictures]]  # pictures, quality ↦ bytes of a file, what it decodes to
+
+
+class Point(NamedTuple):
+    """What a quality comes to: ``size`` in bytes for each picture; ``psnr`` in dB, that of the mean squared error over
+    all pictures, infinite where nothing is lost; ``ssim``, the mean structural similarity; and the ``decoded`` pictures.
+    """
+
+    quality: float
+    size: float
+    psnr: float
+    ssim: float
+    decoded: Pictures
+
+
+def rate_distortion(pictures: Pictures, codec: Codec, qualities: Sequence[float] = QUALITIES) -> list[Point]:
+    """A point for each quality, smallest file first."""
+    points = (_point(pictures, quality, *codec(pictures, quality)) for quality in qualities)
+    return sorted(points, key=lambda point: point.size)
+
+
+def peers() -> dict[str, Codec]:
+    """JPEG, WebP, AVIF and, where pillow-jxl-plugin is installed, JPEG XL: all pictures in one file, side by side, so
+    that they share its header and its tables.
+    """
+    with suppress(ImportError):
+        import_module("pillow_jxl")
+    Image.init()
+    return {name: _on_a_sheet(*choice) for name, choice in FORMATS.items() if choice[0] in Image.SAVE}
+
+
+def _point(pictures: Pictures, quality: float, size: int, decoded: Pictures) -> Point:
+    error = float(np.square(pictures.astype(float) - decoded).mean())
+    psnr = 10 * math.log10(255**2 / error) if error else math.inf
+    before, after = (torch.from_numpy(np.moveaxis(each, -1, 1) / 255) for each in (pictures, decoded))
+    return Point(quality, size / len(pictures), psnr, float(ssim(before, after).mean()), decoded)
+
+
+def _on_a_sheet(format: str, settings: Mapping[str, Any]) -> Codec:
+    def codec(pictures: Pictures, quality: float) -> tuple[int, Pictures]:
+        count, height, width, channels = pictures.shape
+        columns = math.ceil(math.sqrt(count))
+        rows = -(-count // columns)
+        tiles = np.concatenate([pictures, np.zeros((rows * columns - count, height, width, channels), np.uint8)])
+        tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+        sheet = Image.fromarray(tiles.reshape(rows * height, columns * width, channels).squeeze())
+        file = io.BytesIO()
+        sheet.save(file, format, quality=round(quality), **settings)
+        decoded = np.asarray(Image.open(file).convert(sheet.mode)).reshape(tiles.shape)
+        return len(file.getvalue()), decoded.swapaxes(1, 2).reshape(-1, height, width, channels)[:count]
+
+    return codec
