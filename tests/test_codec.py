@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from vaekit.container import MAGIC, Kind, Reader, Writer, digest, pack, unpack
 from vaekit.core import Batch
 from vaekit.data import Schema
 from vaekit.noise import isolated_rng
-from vaekit.recipes import Run, TrainRequest, build_model, codec
-from vaekit.recipes.codec import compress, decompress, estimate
+from vaekit.recipes import Run, TrainRequest, build_model, codec_model
+from vaekit.recipes.codec import Source, compress, decompress, estimate
 from vaekit.recipes.codec_files import array, file_bytes, of_array, open_source
 from vaekit.recipes.codec_items import Arrays
 
@@ -59,13 +60,13 @@ def small(monkeypatch):
     monkeypatch.setattr(Arrays, "at_once", 16)
 
 
-def blob_of(run: Run | None, source: object, **options: object) -> bytes:
+def blob_of(run: Run, source: Any, **options: Any) -> bytes:
     stream = io.BytesIO()
-    compress(run, source if isinstance(source, codec.Source) else of_array(run, source), stream, **options)
+    compress(run, source if isinstance(source, Source) else of_array(run, source), stream, **options)
     return stream.getvalue()
 
 
-def back(run: Run | None, blob: bytes, *rows: int, **options: object) -> np.ndarray:
+def back(run: Run | None, blob: bytes, *rows: int | None, **options: Any) -> np.ndarray:
     return array(decompress(run, Reader(blob), slice(*rows) if rows else None, **options))
 
 
@@ -135,8 +136,8 @@ def test_any_array_comes_back(run, n, seed, dtype, is_far):
 def test_some_rows_are_decoded_alone(run, small, monkeypatch):
     x = pictures(100)
     blob, calls = blob_of(run, x), []
-    decode = codec.Codec.decode
-    monkeypatch.setattr(codec.Codec, "decode", lambda self, *given: calls.append(given) or decode(self, *given))
+    decode = codec_model.Codec.decode
+    monkeypatch.setattr(codec_model.Codec, "decode", lambda self, *given: calls.append(given) or decode(self, *given))
     assert same(back(run, blob, 30, 50), x[30:50])
     assert len(calls) == 3
     assert same(back(run, blob, -5, None), x[-5:])
@@ -202,8 +203,8 @@ def test_another_model_is_refused(run):
 
 def test_a_machine_that_computes_otherwise_is_refused(run, monkeypatch):
     blob = blob_of(run, pictures(20))
-    monkeypatch.setattr(codec.Codec, "probe", lambda self, count: "0" * 16)
-    monkeypatch.setattr(codec, "version", lambda name: "9.9")
+    monkeypatch.setattr(codec_model.Codec, "probe", lambda self, count: "0" * 16)
+    monkeypatch.setattr(codec_model, "version", lambda name: "9.9")
     with pytest.raises(ValueError, match=r"computes otherwise.*torch .* \(here 9.9\)"):
         decompress(run, Reader(blob))
 
@@ -218,7 +219,7 @@ def test_models_without_a_code_are_refused_before_anything_is_written():
 
 def test_what_does_not_come_back_is_packed(run, monkeypatch):
     x = pictures(40)
-    monkeypatch.setattr(codec, "decode_examples", lambda *given: (_ for _ in ()).throw(ValueError("not there")))
+    monkeypatch.setattr(codec_model, "decode_examples", lambda *given: (_ for _ in ()).throw(ValueError("not there")))
     stream = io.BytesIO()
     found = compress(run, of_array(run, x), stream)
     assert found.packed == {"not there": 40}

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import platform
-import struct
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import Any, BinaryIO
 
 import numpy as np
-import torch
 
 from vaekit.container import Chunk, Kind, Reader, Writer, digest, pack, unpack
-from vaekit.core import LatentModel
-from vaekit.tasks.bits_back import Code, batches, decode_examples, encode_examples
-from vaekit.tasks.chunks import device_of
 
-from .codec_items import Items, Part, Stored, items_from_json
+from .codec_items import Items, Stored, items_from_json
+from .codec_model import Codec, check_model, entry
 from .run import Run
 
-MOST_THREADS = 256
 MOST_FRAME = 2**31  # bytes
 MOST_ITEMS = 2**48
-PROBED = 256  # examples at most
 SAMPLED, BLOCKS = 512, 8  # items that an estimate codes, and from how many places
 OVERHEAD = 300  # bytes of a header, about
 NO_MODEL = "no model codes them"
-_LENGTH = struct.Struct("<I")
 
 Progress = Callable[[int, int], None]  # items done, and of how many
 
@@ -88,56 +77,6 @@ class Restored:
         return sum(n for _, n, _ in self.chunks)
 
 
-class Codec:
-    """A model as a code of chunks of items. What is computed depends on the number of ``threads``, which is fixed.
-
-    Raises ValueError for models that are told labels.
-    """
-
-    def __init__(self, model: LatentModel, items: Items, threads: int | None = None):
-        if model.shapes.c is not None:
-            raise ValueError("a conditional model does not code items, as their labels are not there to decode them")
-        on_cpu = device_of(model).type == "cpu"
-        self.model = model if on_cpu else copy.deepcopy(model).cpu()  # where sums have one order
-        self.items, self.threads = items, threads or min(torch.get_num_threads(), MOST_THREADS)
-
-    def encode(self, content: bytes, n: int) -> bytes:
-        """A chunk of n items. Raises ValueError for items off the grid, TypeError where the model has no code."""
-        part = self.items.split(content, n)
-        with _threads(self.threads):
-            code = encode_examples(self.model, part.symbols, self.items.grid, part.mask)
-        return _LENGTH.pack(len(code.data)) + code.data + np.packbits(code.plain).tobytes() + part.side
-
-    def decode(self, payload: bytes, n: int) -> bytes:
-        """The reverse. Raises ValueError for what cannot be a chunk of this model."""
-        count = sum(1 for _ in batches(n))
-        (length,) = _LENGTH.unpack(payload[:4].ljust(4, b"\xff"))
-        data, end = payload[4 : 4 + length], 4 + length + -(-count // 8)
-        if len(payload) < end:
-            raise ValueError("the chunk is shorter than what it should hold")
-        plain = np.unpackbits(np.frombuffer(payload[4 + length : end], np.uint8), count=count)
-        side = payload[end:]
-        mask = self.items.mask(side, n)
-        with _threads(self.threads):
-            symbols = decode_examples(self.model, Code(data, n, tuple(map(bool, plain))), self.items.grid, mask)
-        return self.items.join(Part(symbols, mask, side))
-
-    def probe(self, count: int) -> str:
-        """A digest of the code of fixed examples: where it differs, what is decoded would."""
-        shape = (min(count, PROBED), *self.model.shapes.x)
-        mixed = (torch.arange(math.prod(shape)) * 2654435761 % 2**32 >> 12).view(shape)
-        with _threads(self.threads):
-            code = encode_examples(self.model, mixed % self.items.grid.counts, self.items.grid)
-        return digest(code.data).hex()
-
-
-def fingerprint(model: LatentModel) -> str:
-    """A digest of the weights, 32 hexadecimal digits."""
-    tensors = sorted(model.state_dict().items())
-    parts = [name.encode() + value.cpu().contiguous().numpy().tobytes() for name, value in tensors]
-    return digest(b"".join(digest(part, 16) for part in parts), 16).hex()
-
-
 def compress(
     run: Run | None, source: Source, stream: BinaryIO, *, verify: bool = True, progress: Progress | None = None
 ) -> Compressed:
@@ -149,7 +88,9 @@ def compress(
     """
     items, found = source.items, Compressed(source.count)
     codec = None if run is None or isinstance(items, Stored) else Codec(run.model, items)
-    writer = Writer(stream, _header(source, codec))
+    header: dict[str, Any] = {"count": source.count, "form": source.form}
+    header |= {"items": {"kind": items.kind, **items.to_json()}}
+    writer = Writer(stream, header | (codec.to_json(source.count) if codec else {}))
     if source.form != "array":
         writer.append(Kind.FRAME, 0, 0, pack(source.frame), source.frame)
     for start in range(0, source.count, items.at_once):
@@ -198,14 +139,14 @@ def decompress(
     it, and where items are damaged: unless ``recover``, with which the others come back.
     """
     header = reader.header
-    _check_model(run, header)
-    items = items_from_json(_get(header, "items", dict), None if run is None else run.schema)
-    start, stop, step = (rows or slice(None)).indices(min(_get(header, "count", int), MOST_ITEMS))
+    check_model(header, run)
+    items = items_from_json(entry(header, "items", dict), None if run is None else run.schema)
+    start, stop, step = (rows or slice(None)).indices(min(entry(header, "count", int), MOST_ITEMS))
     if step != 1:
         raise ValueError("rows are taken in order: first:end")
-    found = Restored(items, _get(header, "form", str), max(0, stop - start), _frame(reader))
+    found = Restored(items, entry(header, "form", str), max(0, stop - start), _frame(reader))
     chunks = [c for c in reader.chunks if c.kind != Kind.FRAME and c.start < stop and c.start + c.items > start]
-    codec = _codec_of(run, items, header) if any(c.kind == Kind.CODED for c in chunks) else None
+    codec = Codec.from_json(header, run, items) if any(c.kind == Kind.CODED for c in chunks) else None
     reached = start
     for chunk in chunks:
         low, high = max(start, chunk.start), min(stop, chunk.start + chunk.items)
@@ -276,66 +217,3 @@ def _frame(reader: Reader) -> bytes | None:
 def _refuse(found: Restored, recover: bool) -> None:
     if found.damage and not recover:
         raise ValueError(f"{found.damage[0]}; nothing was written: recover the rest with --recover")
-
-
-def _header(source: Source, codec: Codec | None) -> dict[str, Any]:
-    header: dict[str, Any] = {
-        "count": source.count, "form": source.form, "items": {"kind": source.items.kind, **source.items.to_json()},
-        "made": _here(),
-    }  # fmt: skip
-    if codec is not None:
-        header |= {"threads": codec.threads, "model": fingerprint(codec.model), "probe": codec.probe(source.count)}
-    return header
-
-
-def _check_model(run: Run | None, header: Mapping[str, Any]) -> None:
-    """Raises ValueError where a file needs a model, and this is not it."""
-    if "model" not in header:
-        return
-    if run is None:
-        raise ValueError("the file was compressed with a model: name its run")
-    model, own = _get(header, "model", str), fingerprint(run.model)
-    if model != own:
-        raise ValueError(f"the file was compressed with another model ({model[:8]}…, the run's is {own[:8]}…)")
-
-
-def _codec_of(run: Run | None, items: Items, header: Mapping[str, Any]) -> Codec:
-    """The codec that wrote a file. Raises ValueError where it computes otherwise here."""
-    threads = _get(header, "threads", int)
-    if run is None or not 1 <= threads <= MOST_THREADS:
-        raise ValueError(f"the file's header is damaged: it cannot be coded with {threads} threads")
-    codec = Codec(run.model, items, threads)
-    if codec.probe(_get(header, "count", int)) != _get(header, "probe", str):
-        made, here = _get(header, "made", dict), _here()
-        differing = [
-            f"{name} {made.get(name)!s:.40} (here {here[name]})" for name in here if made.get(name) != here[name]
-        ]
-        where = f": it was written with {', '.join(differing)}" if differing else ""
-        raise ValueError(
-            f"the model computes otherwise here than where the file was written{where}; decompress it there"
-        )
-    return codec
-
-
-def _here() -> dict[str, str]:
-    versions = {name: version(name) for name in ("torch", "constriction")}
-    from vaekit import __version__
-
-    return {"vaekit": __version__, **versions, "platform": f"{platform.system()} {platform.machine()}"}
-
-
-def _get(header: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = header.get(name)
-    if type(value) is not kind or (kind is int and value < 0):
-        raise ValueError(f"the file's header is damaged: it has no {name!r}")
-    return value
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

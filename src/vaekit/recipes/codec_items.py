@@ -90,9 +90,8 @@ class Arrays(Items):
         self.low, self.step = schema.low, (schema.high - schema.low if schema.binarized else schema.step)
         self.counts = round((schema.high - schema.low) / self.step) + 1
         low, step = (schema.low - schema.offset[0]) / schema.scale[0], self.step / schema.scale[0]
-        self.grid = Grid(
-            *(torch.tensor(value, dtype=torch.float64) for value in (low, step)), torch.tensor(self.counts)
-        )
+        ends = torch.tensor([low, step], dtype=torch.float64)
+        self.grid = Grid(ends[0], ends[1], torch.tensor(self.counts))
 
     def to_json(self) -> dict[str, Any]:
         """Dtype and shape."""
