@@ -104,6 +104,7 @@ def build_settings(request: TrainRequest) -> Settings:
         schedule=build("schedule", request.schedule),
         clip=request.clip,
         weight_decay=request.weight_decay,
+        weight_step=request.weight_step,
         average=request.average,
         patience=request.patience,
         seed=request.seed,

@@ -48,6 +48,9 @@ class TrainRequest(BaseModel):
     schedule: Choice = Field({"name": "one-cycle"}, description="course of the learning rate")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay")
+    weight_step: float | None = Field(
+        None, gt=0, description="step in which weights will be stored, which adds their size to the loss; none if out"
+    )
     average: float | None = Field(
         None, gt=0, lt=1, description="decay of averaged weights, which are kept; none if out"
     )

@@ -34,6 +34,7 @@ SCALARS = ("epoch", "step", "rolled_back", "stale", "rate", "lr", "seconds", "be
 class Settings:
     """How to train: ``clip`` is the largest gradient norm, ``patience`` the epochs without a better held-out bound.
 
+    With ``weight_step``, what it takes to store the weights in such steps is part of the loss.
     With ``average``, the weights that are validated and kept are an exponential moving average of that decay
     (Polyak and Juditsky, 1992), of shorter memory in the first steps.
     """
@@ -44,6 +45,7 @@ class Settings:
     schedule: Schedule = field(default_factory=OneCycle)
     clip: float | None = None
     weight_decay: float = 0.0
+    weight_step: float | None = None
     average: float | None = None
     patience: int | None = None
     seed: int = 0
@@ -53,6 +55,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         positive = {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr, "clip": self.clip}
+        positive["weight_step"] = self.weight_step
         for name, value in {**positive, "patience": self.patience}.items():
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value}")
@@ -102,7 +105,7 @@ class Training:
         self.workers, self.reporter = workers or Workers(), reporter or Reporter()
         self.checkpoint = checkpoint or (lambda training: None)
         self.precision = Precision(self.device, settings.precision)
-        self.step_module = Step(model, objective.bind(model.shapes)).to(self.device)
+        self.step_module = Step(model, objective.bind(model.shapes), settings.weight_step).to(self.device)
         self.callable = self._wrapped(self.step_module)
         self.parameters = [p for p in self.step_module.parameters() if p.requires_grad]
         self._refuse()
