@@ -11,12 +11,11 @@ import numpy as np
 
 from vaekit.data import Schema, Table, TableSchema, load_dataset
 from vaekit.data.arrays import as_array
-from vaekit.data.delimited import DELIMITERS, layout
 from vaekit.data.published import PUBLISHED
 
 from .codec import Restored, Source
 from .codec_items import Arrays, Stored
-from .codec_rows import Rows, split_lines
+from .codec_rows import read_rows
 from .examples import Part, choose_examples
 from .run import Run
 
@@ -75,7 +74,8 @@ def array(found: Restored) -> np.ndarray:
 def _of_file(run: Run, path: Path, whole: bytes) -> Source:
     """The items whose bytes lie in a file, with what is before and after them."""
     if isinstance(run.schema, TableSchema):
-        return _of_table(run.schema, path, whole)
+        items, lines, names = read_rows(run.schema, path, whole)
+        return Source(items, len(lines), lambda rows: b"".join(lines[rows]), "file", _BEFORE.pack(len(names)) + names)
     x = load_dataset(path).x
     if isinstance(x, Table):
         raise ValueError("tables are not coded yet")

@@ -7,6 +7,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from vaekit.coding import Repeats, Stack
 from vaekit.container import pack, unpack
 from vaekit.data import Column, TableSchema
+from vaekit.data.delimited import DELIMITERS, layout
 from vaekit.data.spelling import CODED, MISSED, ODD, Spelling
 from vaekit.distributions.coded import Grid
 
@@ -291,3 +293,14 @@ def _matched(schema: TableSchema, names: Sequence[str]) -> list[tuple[int, int, 
 def split_lines(content: bytes) -> list[bytes]:
     """Each with its end."""
     return re.findall(rb"[^\n]*\n|[^\n]+$", content)
+
+
+def read_rows(schema: TableSchema, path: Path, whole: bytes) -> tuple[Rows, list[bytes], bytes]:
+    """The rows of a delimited file, its lines, and the line of names before them. Raises ValueError for other files."""
+    if path.suffix.lower() not in DELIMITERS:
+        raise ValueError("only the rows of .csv and .tsv files give its bytes back")
+    encoding, delimiter, names = layout(path)
+    if encoding != "utf-8":
+        raise ValueError(f"it is encoded in {encoding}, not in UTF-8")
+    first, *lines = split_lines(whole)
+    return Rows.learn(schema, names, delimiter, lines), lines, first
