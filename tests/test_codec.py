@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from vaekit import VAE
 from vaekit.container import MAGIC, Kind, Reader, Writer, digest, pack, unpack
@@ -20,9 +22,10 @@ from vaekit.core import Batch
 from vaekit.data import Schema
 from vaekit.noise import isolated_rng
 from vaekit.recipes import Run, TrainRequest, build_model, codec_model
-from vaekit.recipes.codec import Source, compress, decompress, estimate
-from vaekit.recipes.codec_files import array, file_bytes, of_array, open_source
-from vaekit.recipes.codec_items import Arrays
+from vaekit.recipes.codec import Restored, Source, compress, decompress, estimate
+from vaekit.recipes.codec_files import array, file_bytes, of_array, open_source, write_back
+from vaekit.recipes.codec_folder import WAYS, files_of
+from vaekit.recipes.codec_items import Arrays, Stored
 
 CHOICES = {
     "data": "x.npy",
@@ -385,3 +388,64 @@ def test_the_header_says_where_it_was_made(run):
     header = Reader(blob_of(run, pictures(3))).header
     assert json.dumps(header)
     assert {"vaekit", "torch", "constriction", "platform"} == set(header["made"])
+
+
+# folders of pictures
+
+
+def filled(folder: Path, x: np.ndarray) -> dict[str, bytes]:
+    """Pictures in files of several kinds, and others; what they hold by path."""
+    (folder / "a" / "b").mkdir(parents=True)
+    for number, picture in enumerate(x):
+        image = Image.fromarray(picture)
+        image.save(folder / "a" / f"{number}.png", **WAYS[number % len(WAYS)])
+        image.save(folder / "a" / "b" / f"{number}.pgm")
+    Image.fromarray(x[0]).save(folder / "with.png", dpi=(30, 30))
+    Image.fromarray(x[0]).convert("RGB").save(folder / "colour.png")
+    Image.fromarray(x[0]).save(folder / "photo.jpg")
+    Image.fromarray(x[0, :2]).save(folder / "small.png")
+    (folder / "notes.txt").write_text("none\n")
+    (folder / "broken.png").write_bytes((folder / "with.png").read_bytes()[:-20])
+    (folder / "empty.png").write_bytes(b"")
+    return contents(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_folders_come_back_to_the_byte(run, tmp_path):
+    x = pictures(8)
+    was = filled(tmp_path / "in", x)
+    source, stream = open_source(run, tmp_path / "in"), io.BytesIO()
+    assert compress(run, source, stream).coded == 2 * len(x)
+    assert source.remarks[0].startswith("7 of 23 files")
+    found = decompress(run, Reader(stream.getvalue()))
+    write_back(found, tmp_path / "out")
+    assert contents(tmp_path / "out") == was
+    with pytest.raises(FileExistsError):
+        write_back(found, tmp_path / "out")
+    assert len(array(found)) == 2 * len(x)
+    some = decompress(run, Reader(stream.getvalue()), slice(3, 5))
+    assert len(list(files_of(some))) == 7 + 2
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "", "a//b", "c:x", "a\\b", "x\0", "."])
+def test_no_file_is_written_outside_of_the_folder(path, tmp_path):
+    index = json.dumps([{"path": path, "stored": 0, "digest": digest(b"").hex()}]).encode()
+    found = Restored(Stored(), "folder", 0, struct.pack("<Q", len(index)) + index)
+    with pytest.raises(ValueError, match="no path"):
+        write_back(found, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "index",
+    [b"", b"[1]", b"{", b'[{"path": 1}]', b'[{"path": "a", "stored": -1}]', b'[{"path": "a", "png": {"a": 1}}]'],
+)
+def test_a_damaged_list_of_files_is_refused(run, index, tmp_path):
+    items = of_array(run, pictures(1)).items
+    found = Restored(items, "folder", 1, struct.pack("<Q", len(index)) + index, [(0, 1, bytes(20))])
+    with pytest.raises(ValueError, match="list of files"):
+        write_back(found, tmp_path / "out")
+    assert not list(tmp_path.iterdir())

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from vaekit import store
 from vaekit.data import Schema, Table, TableSchema, load_dataset
 from vaekit.data.arrays import as_array
 from vaekit.data.published import PUBLISHED
 
 from .codec import Restored, Source
+from .codec_folder import files_of, of_folder
 from .codec_items import Arrays, Stored
 from .codec_rows import read_rows
 from .examples import Part, choose_examples
@@ -23,7 +25,8 @@ _BEFORE = struct.Struct("<Q")  # bytes of a file before its items
 
 
 def open_source(run: Run, data: str | Path | None, part: Part | None = None) -> Source:
-    """What to compress: a data set by name, as an array (without ``data`` the run's own), or a file to the byte.
+    """What to compress: a data set by name, as an array (without ``data`` the run's own), or a file or folder to the
+    byte.
 
     Files whose items the run does not code, or whose bytes do not follow from their items, are stored as they are, and
     ``remarks`` says so. Raises OSError for files that are not there, ValueError for names that are not known.
@@ -33,6 +36,8 @@ def open_source(run: Run, data: str | Path | None, part: Part | None = None) -> 
     path = Path(data).expanduser()
     if part is not None:
         raise ValueError("parts are those of a data set that is known by name; a file is compressed whole")
+    if path.is_dir():
+        return of_folder(_schema(run), path)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     whole = path.read_bytes()
@@ -62,6 +67,19 @@ def file_bytes(found: Restored) -> bytes:
     (before,) = _BEFORE.unpack(found.frame[: _BEFORE.size])
     rest = found.frame[_BEFORE.size :]
     return b"".join([rest[:before], found.content, rest[before:]])
+
+
+def write_back(found: Restored, path: Path) -> None:
+    """Write the file or folder that was compressed, or of a folder the files that are there."""
+    if found.form != "folder":
+        store.write_bytes(path, file_bytes(found))
+        return
+    with store.replacing_folder(path) as temporary:
+        for name, content in files_of(found):
+            place = temporary / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("xb") as stream:  # no file twice
+                stream.write(content)
 
 
 def array(found: Restored) -> np.ndarray:
