@@ -24,11 +24,14 @@ _XZ = {"format": lzma.FORMAT_RAW, "filters": [{"id": lzma.FILTER_LZMA2, "preset"
 
 
 class Kind(IntEnum):
-    """What a chunk holds: what surrounds the items, items as a model codes them, or items packed without one."""
+    """What a chunk holds: what surrounds the items, items as a model codes them, items packed without one, or the run
+    of that model.
+    """
 
     FRAME = 0
     CODED = 1
     PACKED = 2
+    RUN = 3
 
 
 class Chunk(NamedTuple):

@@ -52,6 +52,7 @@ CODEC: dict[str, Any] = {  # most of the training images are learned from; 2 % c
     "batch_size": 64,
     "lr": 4e-3,
     "average": 0.999,
+    "warmup": 0.1,
     "clip": 500.0,
 }
 SYNTHESIS: dict[str, Any] = {
@@ -60,6 +61,16 @@ SYNTHESIS: dict[str, Any] = {
     "network": {"name": "mlp", "hidden": [128]},
     "average": 0.998,
     "held_out": 0.05,
+}
+CODEC_TABLE: dict[str, Any] = {
+    "likelihood": {"name": "autoregressive", "features": 2, "width": 16, "depth": 1, "embedding": 4},
+    "latent_dim": 1,
+    "network": {"name": "mlp", "hidden": []},
+    "batch_size": 256,
+    "lr": 1e-2,
+    "average": 0.998,
+    "weight_step": 0.1,
+    "held_out": 0.0,
 }
 DETECTION: dict[str, Any] = {
     "model": {"name": "one-layer", "start": "linear-gaussian"},
@@ -130,6 +141,9 @@ PRESETS = {
     "conditional-vae": Preset("told the labels (Sohn et al., 2015)", {"conditional": True}),
     "synthesis": Preset(
         "a table's columns drawn one after the other, each given the earlier ones; for synthetic rows", SYNTHESIS
+    ),
+    "codec-table": Preset(
+        "a table's columns one given the other, in few and short weights; to compress the table itself", CODEC_TABLE
     ),
     "detection": Preset(
         "a small model of a table from the linear one on, its noise not below a floor; for anomalies", DETECTION
