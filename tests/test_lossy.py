@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from types import SimpleNamespace
 
@@ -13,13 +14,14 @@ from scipy.stats import norm
 from sklearn.datasets import load_digits
 
 from vaekit.coding import Stack
+from vaekit.container import Reader
 from vaekit.core import Batch, LatentModel
 from vaekit.data import Schema
 from vaekit.distributions import DiagonalNormal, NormalMixture
 from vaekit.evaluation.rate_distortion import peers, rate_distortion
 from vaekit.noise import isolated_rng
 from vaekit.plots.rate_distortion import rate_distortion as draw
-from vaekit.recipes import TrainRequest, build_model
+from vaekit.recipes import Run, TrainRequest, build_model, codec, codec_files
 from vaekit.tasks import reconstruct
 from vaekit.tasks.lossy import decode_latents, encode_latents
 from vaekit.tasks.step_code import StepCode
@@ -153,8 +155,8 @@ def test_peers_code_all_pictures_on_one_sheet(channels):
     x = np.random.default_rng(0).integers(0, 256, (7, 16, 24, 1), dtype=np.uint8).repeat(channels, -1)
     found = peers()
     assert {"JPEG", "WebP"} <= set(found)
-    for codec in (found["JPEG"], found["WebP"]):
-        poor, good = rate_distortion(x, codec, [95, 5])
+    for name in ("JPEG", "WebP"):
+        poor, good = rate_distortion(x, found[name], [95, 5])
         assert poor.quality == 5
         assert poor.size < good.size
         assert poor.psnr < good.psnr
@@ -188,3 +190,24 @@ def test_curves_are_drawn_with_their_pictures():
     assert [text.get_text() for text in figure.axes[2].get_yticklabels()] == ["original", "ours, 5 bytes"]
     with pytest.raises(ValueError, match="points of shape"):
         draw({"ours": [1, 2]})
+
+
+def test_a_lossy_file_comes_back_as_pictures_of_the_same_kind(tmp_path):
+    model, x = model_of(MODELS["mixture prior"], 300)
+    raw = pictures(300)
+    run = Run(TrainRequest.parse({"data": "x.npy"}), Schema.infer(raw), model)
+    np.save(tmp_path / "x.npy", raw)
+    stream = io.BytesIO()
+    found = codec.compress(run, codec_files.open_source(run, tmp_path / "x.npy"), stream, quality=70)
+    assert found.coded == 300
+    assert found.size < 300 * 4 + 1000
+    restored = codec.decompress(run, Reader(stream.getvalue()))
+    (tmp_path / "back.npy").write_bytes(codec_files.file_bytes(restored))
+    back = np.load(tmp_path / "back.npy")
+    wanted = Schema.infer(raw).restore(decode_latents(model, encode_latents(model, x, 70), 300).clamp(0, 1))
+    assert back.dtype == raw.dtype
+    assert np.array_equal(back, wanted)
+    some = codec.decompress(run, Reader(stream.getvalue()), slice(7, 9))
+    assert np.array_equal(codec_files.array(some), wanted[7:9])
+    with pytest.raises(ValueError, match="0 \\(smallest\\) to 100"):
+        codec.compress(run, codec_files.of_array(run, raw), io.BytesIO(), quality=-1)

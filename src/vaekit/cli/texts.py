@@ -182,22 +182,24 @@ ones that the training has not used, each number beside that of the training row
 )
 COMPRESS = Text(
     "vaekit compress RUN [DATA] [--out FILE.vae] [OPTIONS]",
-    "Compress a file or a data set with a trained model, without loss.",
+    "Compress a file or a data set with a trained model, without loss or with --quality.",
     """The size is the model's evidence bound (bits-back coding). DATA is a file (.npy, .npz, IDX), of which every byte
 comes back, or a data set by name. Each chunk is decoded again and compared before the file is kept, unless
 --no-verify; what the model cannot code is packed without it, and the output says so. Only the same model, on a machine
-that computes the same, can decompress the file: it knows, and refuses all others.""",
+that computes the same, can decompress the file: it knows, and refuses all others.
+With --quality of 0 to 100 pictures become what the model remembers of them: a few bytes for each.""",
     """Examples
 
   vaekit compress runs/mnist new-digits.npy --out new-digits.vae
   vaekit compress runs/mnist mnist --part test --out test.vae
   vaekit compress runs/mnist new-digits.npy --estimate
+  vaekit compress runs/mnist new-digits.npy --quality 50 --out small.vae
 """,
     "vaekit.cli.compress:compress",
 )
 DECOMPRESS = Text(
     "vaekit decompress FILE.vae --run RUN --out FILE [OPTIONS]",
-    "Get back what was compressed, byte for byte.",
+    "Get back what was compressed, byte for byte unless a quality was asked for.",
     """RUN is the run that compressed it. Without --rows the file is as it was; a data set, and some items, are written
 as .npy or .npz. Only the chunks that hold the rows are decoded. Damaged chunks are noticed; --recover writes the rest
 and says what is lost.""",

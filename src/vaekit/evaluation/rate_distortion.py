@@ -29,7 +29,7 @@ Codec = Callable[[Pictures, float], tuple[int, Pictures]]  # pictures, quality â
 
 class Point(NamedTuple):
     """What a quality comes to: ``size`` in bytes for each picture; ``psnr`` in dB, that of the mean squared error over
-    all pictures, infinite where nothing is lost; ``ssim``, the mean structural similarity; and the ``decoded`` pictures.
+    all pictures, infinite where nothing is lost; ``ssim``, the mean structural similarity; what is ``decoded``.
     """
 
     quality: float

@@ -12,9 +12,12 @@ import numpy as np
 from vaekit.container import Chunk, Kind, Reader, Writer, digest, pack, unpack
 
 from .codec_items import Items, Stored, items_from_json
+from .codec_lossy import LossyCodec
 from .codec_model import Codec, check_model, entry
+from .packed_run import pack_run, unpack_run
 from .run import Run
 
+ITEMS = (Kind.CODED, Kind.PACKED)
 MOST_FRAME = 2**31  # bytes
 MOST_ITEMS = 2**48
 SAMPLED, BLOCKS = 512, 8  # items that an estimate codes, and from how many places
@@ -78,19 +81,31 @@ class Restored:
 
 
 def compress(
-    run: Run | None, source: Source, stream: BinaryIO, *, verify: bool = True, progress: Progress | None = None
+    run: Run | None,
+    source: Source,
+    stream: BinaryIO,
+    *,
+    quality: float | None = None,
+    verify: bool = True,
+    with_model: bool = False,
+    progress: Progress | None = None,
 ) -> Compressed:
-    """Write a .vae file.
+    """Write a .vae file; with a ``quality`` of 0 to 100 a lossy one, see :class:`LossyCodec`.
 
     Chunks that the model cannot code, or not in fewer bytes than they have, are packed without it; with ``verify`` each
-    chunk is decoded again, and one that does not come back is packed too. Raises TypeError and ValueError for models
+    chunk is decoded again, and one that does not come back is packed too. The file carries its model ``with_model``,
+    whose weights are rounded before (see :func:`pack_run`). Raises TypeError and ValueError for models
     without a code, before anything is written.
     """
     items, found = source.items, Compressed(source.count)
-    codec = None if run is None or isinstance(items, Stored) else Codec(run.model, items)
+    packed_run = pack_run(run) if run is not None and with_model else b""
+    run = unpack_run(packed_run) if packed_run else run
+    codec = None if run is None or isinstance(items, Stored) else _codec(run, items, quality)
     header: dict[str, Any] = {"count": source.count, "form": source.form}
     header |= {"items": {"kind": items.kind, **items.to_json()}}
     writer = Writer(stream, header | (codec.to_json(source.count) if codec else {}))
+    if packed_run:
+        writer.append(Kind.RUN, 0, 0, packed_run, packed_run)
     if source.form != "array":
         writer.append(Kind.FRAME, 0, 0, pack(source.frame), source.frame)
     for start in range(0, source.count, items.at_once):
@@ -107,7 +122,7 @@ def compress(
     return found
 
 
-def estimate(run: Run, source: Source) -> float:
+def estimate(run: Run, source: Source, quality: float | None = None) -> float:
     """Bytes of the file that :func:`compress` would write, from coding a few items of all places.
 
     The first item of a chunk costs more than those after it, and is counted apart.
@@ -118,7 +133,7 @@ def estimate(run: Run, source: Source) -> float:
     size = max(1, min(SAMPLED, items.at_once, count) // BLOCKS)  # of a block
     starts = sorted({*np.linspace(0, count - size, BLOCKS).astype(int).tolist()})
     content = b"".join(source.contents(slice(start, start + size)) for start in starts)
-    codec, n = Codec(run.model, items), size * len(starts)
+    codec, n = _codec(run, items, quality), size * len(starts)
     first = len(codec.encode(source.contents(slice(0, 1)), 1))
     other = (len(codec.encode(content, n)) - first) / max(n - 1, 1)
     chunks = math.ceil(count / items.at_once)
@@ -138,15 +153,17 @@ def decompress(
     Raises ValueError where the file is of another model, where this machine computes otherwise than the one that wrote
     it, and where items are damaged: unless ``recover``, with which the others come back.
     """
-    header = reader.header
+    header, run = reader.header, run or _own_run(reader)
     check_model(header, run)
     items = items_from_json(entry(header, "items", dict), None if run is None else run.schema)
     start, stop, step = (rows or slice(None)).indices(min(entry(header, "count", int), MOST_ITEMS))
     if step != 1:
         raise ValueError("rows are taken in order: first:end")
     found = Restored(items, entry(header, "form", str), max(0, stop - start), _frame(reader))
-    chunks = [c for c in reader.chunks if c.kind != Kind.FRAME and c.start < stop and c.start + c.items > start]
-    codec = Codec.from_json(header, run, items) if any(c.kind == Kind.CODED for c in chunks) else None
+    chunks = [c for c in reader.chunks if c.kind in ITEMS and c.start < stop and c.start + c.items > start]
+    codec = None
+    if any(c.kind == Kind.CODED for c in chunks):
+        codec = (LossyCodec if "quality" in header else Codec).from_json(header, run, items)
     reached = start
     for chunk in chunks:
         low, high = max(start, chunk.start), min(stop, chunk.start + chunk.items)
@@ -167,10 +184,16 @@ def decompress(
         _refuse(found, recover)
         if progress:
             progress(high - start, found.count)
+    if found.frame is None and found.form != "array" and rows is None:
+        found.damage.append("what is in the file beside the items is damaged")
     if reached < stop:
         found.damage.append(f"items {reached:,} to {stop - 1:,} are lost")
     _refuse(found, recover)
     return found
+
+
+def _codec(run: Run, items: Items, quality: float | None) -> Codec:
+    return Codec(run.model, items) if quality is None else LossyCodec(run.model, items, quality)
 
 
 def _coded(codec: Codec, content: bytes, n: int, verify: bool) -> tuple[bytes, str]:
@@ -179,7 +202,7 @@ def _coded(codec: Codec, content: bytes, n: int, verify: bool) -> tuple[bytes, s
         payload = codec.encode(content, n)
         if len(payload) >= len(content):
             return b"", "they are unlike anything that the model knows"
-        if verify and codec.decode(payload, n) != content:
+        if verify and codec.exact and codec.decode(payload, n) != content:
             return b"", "they did not come back when they were decoded again"
     except ValueError as error:
         return b"", str(error)
@@ -196,9 +219,16 @@ def _content(reader: Reader, chunk: Chunk, items: Items, codec: Codec | None) ->
     else:
         assert codec is not None
         content = codec.decode(payload, chunk.items)
-    if digest(content) != chunk.digest:
+    is_exact = codec is None or codec.exact or chunk.kind == Kind.PACKED
+    if is_exact and digest(content) != chunk.digest:
         raise ValueError("they do not come back as they were")
     return content
+
+
+def _own_run(reader: Reader) -> Run | None:
+    """The run that a file carries, if any. Raises ValueError where it is damaged."""
+    chunk = next((chunk for chunk in reader.chunks if chunk.kind == Kind.RUN), None)
+    return None if chunk is None else unpack_run(reader.payload(chunk))
 
 
 def _frame(reader: Reader) -> bytes | None:

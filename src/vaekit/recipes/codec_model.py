@@ -34,6 +34,8 @@ class Codec:
     Raises ValueError for models that are told labels.
     """
 
+    exact = True
+
     def __init__(self, model: LatentModel, items: Items, threads: int | None = None):
         if model.shapes.c is not None:
             raise ValueError("a conditional model does not code items, as their labels are not there to decode them")

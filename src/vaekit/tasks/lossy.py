@@ -34,9 +34,7 @@ def encode_latents(model: LatentModel, x: Tensor, quality: float) -> bytes:
     the means. Codes of a book stay as they are. Raises TypeError for models whose latents cannot be coded, ValueError
     for a quality outside of 0 to 100.
     """
-    if not 0 <= quality <= 100:
-        raise ValueError(f"quality runs from 0 (smallest) to 100 (nearest to the original), got {quality:g}")
-    _check(model)
+    check_lossy(model, quality)
     if not len(x):
         return b""
     codes: list[StepCode | BookCode] = []
@@ -56,7 +54,7 @@ def decode_latents(model: LatentModel, data: bytes, count: int) -> Tensor:
 
     Raises ValueError where the code is not this model's.
     """
-    _check(model)
+    check_lossy(model)
     if not count and not data:
         return torch.zeros(0, *model.shapes.x)
     codes: list[StepCode | BookCode] = []
@@ -74,7 +72,10 @@ def decode_latents(model: LatentModel, data: bytes, count: int) -> Tensor:
     return torch.cat(parts)
 
 
-def _check(model: LatentModel) -> None:
+def check_lossy(model: LatentModel, quality: float = 0) -> None:
+    """Raises TypeError and ValueError as :func:`encode_latents` does."""
+    if not 0 <= quality <= 100:
+        raise ValueError(f"quality runs from 0 (smallest) to 100 (nearest to the original), got {quality:g}")
     if len(model.shapes.x) != 3:
         raise TypeError("lossy compression is for pictures; leave out the quality, so that everything is kept")
     if model.shapes.c is not None:

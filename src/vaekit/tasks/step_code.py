@@ -16,8 +16,8 @@ LEAST = 1e-30  # mass of a cell
 
 
 class Part(NamedTuple):
-    """Latents that are coded at once, (n,) in a row: ``each`` gives the probability under each component (M, k, n) of what
-    is below the edges (k, n) of cells.
+    """Latents that are coded at once, (n,) in a row: ``each`` gives the probability under each component (M, k, n) of
+    what is below the edges (k, n) of cells.
     """
 
     columns: slice
