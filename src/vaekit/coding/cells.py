@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,52 +50,53 @@ class Masses(Coded):
 
 
 class Cells(Coded):
-    """Symbols 0, …, C - 1 by ``below(edges, at)``, the probability of symbols smaller than the edges (k, n) of the
-    symbols ``at`` a slice: it must not decrease.
+    """Symbols 0, …, C - 1 by ``below(edges, at)``, the probability of symbols smaller than the edges (k, m) of the m
+    symbols ``at`` a slice or at numbers: it must not decrease.
 
-    C, the ``counts``, is one number or one for each of the n symbols; what lies beyond the ends belongs to them.
+    C, the ``counts``, is one number or one for each of the n symbols; what lies beyond the ends belongs to them. What
+    lies below ``start`` (n,), if it is given, belongs to no symbol.
     """
 
-    def __init__(self, below: Callable[[Tensor, slice], Tensor], length: int, counts: int | Tensor):
+    def __init__(
+        self,
+        below: Callable[[Tensor, Any], Tensor],
+        length: int,
+        counts: int | Tensor,
+        start: Tensor | None = None,
+    ):
         self.below, self.length = below, length
         self.counts = torch.as_tensor(counts).expand(length)
+        self.start = torch.zeros((), dtype=torch.float64).expand(length) if start is None else start
         self.strides = [1]
         while self.strides[0] * BASE < int(self.counts.max()):
             self.strides.insert(0, self.strides[0] * BASE)
 
     def push(self, stack: Stack, symbols: Tensor, keep: Tensor | None = None) -> None:
         """The last digits first, as they are popped in reverse."""
-        _check((symbols >= 0) & (symbols < self.counts))
-        for at in reversed(list(self._blocks())):
-            kept = None if keep is None else keep[at]
+        kept = _kept(symbols, keep)
+        _check((kept >= 0) & (kept < _kept(self.counts, keep)))
+        for at in reversed(list(self._blocks(keep))):
             digits = [symbols[at] // stride % BASE for stride in self.strides]
             given = iter(digits)
-            steps = [_kept(masses, kept) for masses in self._digits(at, lambda _, given=given: next(given))]
+            steps = list(self._digits(at, lambda _, given=given: next(given)))
             for digit, masses in zip(reversed(digits), reversed(steps), strict=True):
-                stack.push(_kept(digit, kept), masses)
+                stack.push(digit, masses)
 
     def pop(self, stack: Stack, keep: Tensor | None = None) -> Tensor:
         """The first digits first."""
-        found = torch.zeros(self.length, dtype=torch.long)
-        for at in self._blocks():
-            kept = None if keep is None else keep[at]
-
-            def choose(masses: Tensor, at: slice = at, kept: Tensor | None = kept) -> Tensor:
-                digit = _spread(stack.pop(_kept(masses, kept)), kept)
-                found[at] = found[at] * BASE + digit
-                return digit
-
-            for _ in self._digits(at, choose):
+        symbols = torch.zeros(self.length, dtype=torch.long)
+        for at in self._blocks(keep):
+            digits: list[Tensor] = []
+            for _ in self._digits(at, lambda masses, digits=digits: digits.append(stack.pop(masses)) or digits[-1]):
                 pass
-        _check(found < self.counts)
-        return found
+            symbols[at] = sum(digit * stride for digit, stride in zip(digits, self.strides, strict=True))
+        _check(symbols < self.counts)
+        return symbols
 
-    def _digits(self, at: slice, choose: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
-        """The masses (n, 4) of each digit of the symbols in a block, given the digits that are chosen before."""
-        counts = self.counts[at]
-        base, steps = torch.zeros_like(counts), torch.arange(1, BASE).unsqueeze(1)
-        low, high = torch.zeros(len(counts), dtype=torch.float64), torch.ones(len(counts), dtype=torch.float64)
-        rows = torch.arange(len(counts))
+    def _digits(self, at: Any, choose: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
+        """The masses (m, 4) of each digit of the symbols in a block, given the digits that are chosen before."""
+        counts, low = self.counts[at], self.start[at]
+        base, high, steps = torch.zeros_like(counts), torch.ones_like(low), torch.arange(1, BASE).unsqueeze(1)
         for stride in self.strides:
             edges = torch.minimum(base + stride * steps, counts)
             inner = torch.where(edges == counts, 1.0, self.below(edges, at))
@@ -103,11 +105,35 @@ class Cells(Coded):
             digit = choose(masses)
             yield masses
             base = base + digit * stride
-            low, high = ends[digit, rows], ends[digit + 1, rows]
+            low, high = ends.gather(0, torch.stack([digit, digit + 1]))
 
-    def _blocks(self) -> Iterator[slice]:
+    def _blocks(self, keep: Tensor | None) -> Iterator[Any]:
+        if keep is not None:
+            yield from (at for at in keep.nonzero().squeeze(1).split(BLOCK) if len(at))
+            return
         for start in range(0, self.length, BLOCK):
             yield slice(start, min(start + BLOCK, self.length))
+
+
+class Gated(Coded):
+    """Symbols of which the 0 has a probability ``zero`` (n,), and which are otherwise 1 more than those of ``rest``.
+
+    Where most symbols are 0 most of the work is not done.
+    """
+
+    def __init__(self, zero: Tensor, rest: Coded):
+        self.gate, self.rest = Masses(torch.stack([zero, 1 - zero], 1).clamp(min=LEAST)), rest
+
+    def push(self, stack: Stack, symbols: Tensor, keep: Tensor | None = None) -> None:
+        """Those that are not 0, then which are."""
+        others = symbols != 0
+        self.rest.push(stack, symbols - 1, others if keep is None else others & keep)
+        self.gate.push(stack, others.long(), keep)
+
+    def pop(self, stack: Stack, keep: Tensor | None = None) -> Tensor:
+        """The reverse."""
+        others = self.gate.pop(stack, keep).bool()
+        return torch.where(others, self.rest.pop(stack, others) + 1, 0)
 
 
 def _kept(values: Tensor, keep: Tensor | None) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaekit.coding import Cells, Coded, Masses
+from vaekit.coding import Cells, Coded, Gated, Masses
 
 from .coded_columns import coded_discretized, coded_histogram
 from .discretized import Discretized
@@ -60,21 +60,26 @@ def coded(p: Distribution, grid: Grid) -> Coded:
     return _all_masses(p, grid)
 
 
-def _logistics(p: LogisticMixture, grid: Grid) -> Cells:
-    """By the distribution function."""
+def _logistics(p: LogisticMixture, grid: Grid) -> Coded:
+    """By the distribution function; a spike at the lowest value says that many have it."""
     loc, rate = (p.logistics.loc - p.low) / p.step + 0.5, p.step * (-p.logistics.log_scale).exp()
     weights, loc, rate = (
         value.double().reshape(-1, value.shape[-1]).T.unsqueeze(1).contiguous()
         for value in (p.log_weights.exp(), loc, rate)
     )
     weights, spikes = weights.split([p.components, len(p.spikes)])
+    count, places = loc.shape[-1], p.spikes.tolist()
 
-    def below(edges: Tensor, at: slice) -> Tensor:
-        each = torch.sigmoid((edges - loc[..., at]) * rate[..., at])
-        passed = edges > p.spikes.view(-1, 1, 1)
-        return (weights[..., at] * each).sum(0) + (spikes[..., at] * passed).sum(0)
+    def below(edges: Tensor, at: Any) -> Tensor:
+        found = (weights[..., at] * torch.sigmoid((edges - loc[..., at]) * rate[..., at])).sum(0)
+        for place, mass in zip(places, spikes, strict=True):
+            found += mass[:, at] * (edges > place)
+        return found
 
-    return Cells(below, loc.shape[-1], grid.counts)
+    if 0 not in places:
+        return Cells(below, count, grid.counts)
+    zero = below(torch.ones(1, count, dtype=torch.long), slice(None)).squeeze(0)
+    return Gated(zero, Cells(lambda edges, at: below(edges + 1, at), count, grid.counts - 1, zero))
 
 
 def _all_masses(p: Distribution, grid: Grid) -> Masses:

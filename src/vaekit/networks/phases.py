@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -36,38 +35,54 @@ class Phases(nn.ModuleList):
 
     def forward(self, features: Tensor, images: Tensor) -> Tensor:
         """(K, N, out, H, W), each pixel given the earlier phases."""
-        maps = dict(zip(self.order, self._phases(features, images), strict=True))
+        blocks, windows = _rows(features), self._windows(images)
+        for number in range(len(self) - 1):
+            self._see(windows, images, number)
+        maps = {}
+        for pixel, network in zip(self.order, self, strict=True):
+            if isinstance(network, Phases):
+                maps[pixel] = network(_blocks(features), images[..., ::2, ::2])
+            else:
+                maps[pixel] = _maps(network(blocks, windows), features)
         zeros = torch.zeros_like(maps[0])
         each = torch.stack([maps.get(pixel, zeros) for pixel in sorted(ORDER)], 3).flatten(2, 3)
         return F.pixel_shuffle(each, 2)[..., : self.height, : self.width]
 
     def steps(self, features: Tensor, images: Tensor) -> Iterator[tuple[Place, Tensor]]:
         """Where each phase is, and its parameters (K, N, out, h, w) given what the images hold by then."""
+        blocks, windows = _rows(features), self._windows(images)
         for number, (pixel, network) in enumerate(zip(self.order, self, strict=True)):
             row, column = divmod(pixel, 2)
+            if number:
+                self._see(windows, images, number - 1)
             if isinstance(network, Phases):
                 for place, maps in network.steps(_blocks(features), images[..., ::2, ::2]):
                     rows, columns = (slice(2 * at.start, None, 2 * at.step) for at in place)
                     yield (rows, columns), maps
             else:
-                maps = _phase(cast(_Phase, network), features, _windows(images, self.order[:number]))
+                maps = _maps(network(blocks, windows), features)
                 place = slice(row, None, 2), slice(column, None, 2)
                 yield place, maps[..., : (self.height - row + 1) // 2, : (self.width - column + 1) // 2]
 
-    def _phases(self, features: Tensor, images: Tensor) -> Iterator[Tensor]:
-        windows = _windows(images, self.order[:-1])
-        for network in self:
-            if isinstance(network, Phases):
-                yield network(_blocks(features), images[..., ::2, ::2])
-            else:
-                yield _phase(cast(_Phase, network), features, windows)
+    def _windows(self, images: Tensor) -> Tensor:
+        """(N, h, w, phases, C·columns), to be filled in."""
+        half = (self.height + 1) // 2, (self.width + 1) // 2
+        return images.new_empty(len(images), *half, len(self) - 1, images.shape[1] * WINDOW**2)
+
+    def _see(self, windows: Tensor, images: Tensor, number: int) -> None:
+        """Fill in the windows of one phase, around every block."""
+        row, column = divmod(self.order[number], 2)
+        phase, margin, (h, w) = images[..., row::2, column::2], WINDOW // 2, windows.shape[1:3]
+        short = h - phase.shape[2], w - phase.shape[3]
+        padded = F.pad(phase, (margin, margin + short[1], margin, margin + short[0])).movedim(1, -1).contiguous()
+        around = padded.unfold(1, WINDOW, 1).unfold(2, WINDOW, 1).movedim(3, -1)  # (N, h, w, rows, columns, C)
+        windows[:, :, :, number].unflatten(-1, around.shape[3:]).copy_(around)
 
 
 class _Phase(nn.Module):
     """Features at a block and windows of the earlier phases ↦ parameters of one phase.
 
-    A window is cut out once for all phases, and without gradient: products with it take a processor a fraction of the
-    time of convolutions.
+    A window is cut out once for all phases: products with it take a processor a fraction of the time of convolutions.
     """
 
     def __init__(self, features: int, window: int, out: int, width: int, depth: int):
@@ -79,28 +94,23 @@ class _Phase(nn.Module):
         glorot(self)
 
     def forward(self, blocks: Tensor, windows: Tensor) -> Tensor:
-        """Blocks (K, N·h·w, features), windows (N·h·w, columns), of which the first count ↦ (K, N·h·w, out)."""
+        """Blocks (K, N·h·w, features), windows (N, h, w, phases, columns), of which the first count ↦ (K, N·h·w, out)."""
         h = self.features(blocks)
         if self.window is not None:
-            h = h + self.window(windows[:, : self.window.in_features])
+            h = h + self.window(windows.flatten(3).flatten(0, 2)[:, : self.window.in_features])
         for layer in self.hidden:
             h = layer(h.relu_())
         return self.out(h.relu_())
 
 
-def _phase(network: _Phase, features: Tensor, windows: Tensor) -> Tensor:
-    """(K, N, F, h, w) ↦ (K, N, out, h, w)."""
-    out = network(features.flatten(3).mT.flatten(1, 2), windows).float()
-    return out.unflatten(1, (features.shape[1], -1)).mT.unflatten(-1, features.shape[3:])
+def _rows(features: Tensor) -> Tensor:
+    """(K, N, F, h, w) ↦ (K, N·h·w, F)."""
+    return features.movedim(2, -1).flatten(1, 3)
 
 
-def _windows(images: Tensor, pixels: list[int]) -> Tensor:
-    """For each 2×2 block the windows around it of the given pixels of blocks: (N, C, H, W) ↦ (N·blocks, columns), the
-    columns of a pixel side by side.
-    """
-    blocks = _blocks(images).unflatten(1, (images.shape[1], -1))
-    maps = torch.cat([blocks[:, :, pixel] for pixel in pixels or ORDER[:1]], 1)
-    return F.unfold(maps, WINDOW, padding=WINDOW // 2).transpose(1, 2).flatten(0, 1)
+def _maps(out: Tensor, features: Tensor) -> Tensor:
+    """(K, N·h·w, out) ↦ (K, N, out, h, w)."""
+    return out.float().unflatten(1, (features.shape[1], *features.shape[3:])).movedim(-1, 2)
 
 
 def _blocks(maps: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ DETECTION: dict[str, Any] = {
     "network": {"name": "linear-residual", "hidden": [64, 64]},
     "likelihood": {"name": "mixed", "numbers": {"name": "gaussian", "floor": 0.3}},
     "latent_dim": 8,
-    "refit": {"name": "vamp", "components": 1000, "weighted": False},
+    "refit": {"name": "vamp", "components": 1000, "weighted": False, "leave_one_out": True},
     "refit_epochs": 0,
     "lr": 6e-3,
     "weight_decay": 1e-3,
