@@ -7,7 +7,8 @@
     python -m benchmarks samples              # Fréchet distances of article-heldout and codes: half an hour each
     python -m benchmarks synthesis            # synthetic rows of Adult, ours and simple generators: 20 minutes a seed
     python -m benchmarks anomalies [--seeds 5] [--rows 50000]   # 22 tables and images against detectors: hours
-    python -m benchmarks                      # all but nats, samples, synthesis and anomalies
+    python -m benchmarks compression [--only mnist [--run RUN]]    # bits of test sets: hours of training, or minutes
+    python -m benchmarks                      # all but nats, samples, synthesis, anomalies and compression
 
 Ratios are medians over rounds, because machines are noisy. Results are kept in benchmarks/results, one JSON file each.
 """
@@ -215,9 +216,31 @@ def imputation(seeds: int, rows: int, only: str) -> None:
     keep("imputation", measure(seeds, rows, only))
 
 
+def compression(only: str, run: str | None) -> None:
+    """Files of test sets and of Adult, by a run or by models that are trained for it."""
+    from benchmarks.compression import measure, names, table
+
+    path = RESULTS / "compression.json"
+    for name in names(only):
+        keep("compression", measure(name, HERE.parent / "runs", path, run))
+    results = json.loads(path.read_text())
+    print(table({name: results[name] for name in names("") if name in results}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ["speed", "article", "members", "nats", "samples", "synthesis", "anomalies", "imputation", "all"]
+    parts = [
+        "speed",
+        "article",
+        "members",
+        "nats",
+        "samples",
+        "synthesis",
+        "anomalies",
+        "imputation",
+        "compression",
+        "all",
+    ]
     parser.add_argument("what", nargs="?", choices=parts, default="all")
     parser.add_argument("recipe", nargs="?", default="mnist-gated", help="of nats: what to train")
     parser.add_argument("--seed", type=int, default=0, help="of nats")
@@ -247,6 +270,8 @@ def main() -> None:
         anomalies(args.seeds, args.rows, args.only)
     if args.what == "imputation":
         imputation(args.seeds, args.rows, args.only)
+    if args.what == "compression":
+        compression(args.only, args.run)
 
 
 if __name__ == "__main__":

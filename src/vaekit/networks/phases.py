@@ -94,7 +94,7 @@ class _Phase(nn.Module):
         glorot(self)
 
     def forward(self, blocks: Tensor, windows: Tensor) -> Tensor:
-        """Blocks (K, N·h·w, features), windows (N, h, w, phases, columns), of which the first count ↦ (K, N·h·w, out)."""
+        """Blocks (K, N·h·w, F), windows (N, h, w, phases, columns), of which the first count ↦ (K, N·h·w, out)."""
         h = self.features(blocks)
         if self.window is not None:
             h = h + self.window(windows.flatten(3).flatten(0, 2)[:, : self.window.in_features])

@@ -1,0 +1,118 @@
+"""What compressing some items comes to: beside the model's own bound, and beside what others need."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vaekit.container import Reader
+from vaekit.core import Batch, masked_log_prob
+from vaekit.evaluation import codecs
+from vaekit.noise import isolated_rng
+from vaekit.tasks.chunks import inference
+
+from .codec import Source, compress, decompress
+from .codec_items import Arrays, Items, Stored
+from .packed_run import pack_run
+from .run import Run
+
+ROWS = 256
+
+
+@dataclass(frozen=True)
+class CodecReport:
+    """Sizes in bytes: of the ``content``, of the file (``size``), of the model's evidence bound for the coded items,
+    ``bound``, and for what it does not code, ``side``; of the ``model`` when it goes with the file; of ``peers``.
+
+    ``dimensions`` are the numbers in all items; ``seconds`` to compress and to decompress, without checks.
+    """
+
+    items: int
+    dimensions: int
+    content: int
+    size: int
+    bound: float
+    side: int
+    model: int
+    seconds: tuple[float, float]
+    exact: bool
+    peers: dict[str, int]
+
+    def bits(self, size: float) -> float:
+        """A size in bits for each dimension."""
+        return 8 * size / max(self.dimensions, 1)
+
+    @property
+    def gap(self) -> float:
+        """How much larger the file is than the evidence bound and what the model does not code, as a share."""
+        return self.size / (self.bound + self.side) - 1 if self.bound else math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, with what follows."""
+        rates = {name: round(self.items / max(s, 1e-9)) for name, s in zip(("in", "out"), self.seconds, strict=True)}
+        sizes = {"file": self.size, "bound": self.bound + self.side, "model": self.model} | self.peers
+        bits = {name: round(self.bits(size), 4) for name, size in sizes.items()}
+        return {
+            **asdict(self),
+            "gap": self.gap,
+            "items_per_second": rates,
+            "bits_per_dimension": bits,
+        }
+
+
+def report(run: Run, source: Source, path: str | Path | None = None) -> CodecReport:
+    """Compress, decompress and compare. ``path`` is the file that the items are from, for peers that read tables."""
+    stream, started = io.BytesIO(), time.perf_counter()
+    found = compress(run, source, stream, verify=False)
+    middle = time.perf_counter()
+    restored = decompress(run, Reader(stream.getvalue()))
+    end = time.perf_counter()
+    content = source.contents(slice(0, source.count))
+    bound, side = evidence_bound(run, source)
+    return CodecReport(
+        source.count,
+        source.count * math.prod(run.model.shapes.x),
+        len(content) + len(source.frame),
+        found.size,
+        bound,
+        side + len(source.frame),
+        len(pack_run(run)),
+        (middle - started, end - middle),
+        restored.content == content,
+        codecs.general(content) | _of_kind(source.items, content, source.count, path),
+    )
+
+
+def evidence_bound(run: Run, source: Source) -> tuple[float, int]:
+    """The negative evidence bound of all items in bytes, by one draw of the latents of each, and what comes beside."""
+    nats, side = 0.0, 0
+    if isinstance(source.items, Stored):
+        return 0.0, 0
+    grid, step = source.items.grid, source.items.at_once
+    with inference(run.model), isolated_rng(0):
+        for start in range(0, source.count, step):
+            n = min(step, source.count - start)
+            part = source.items.split(source.contents(slice(start, start + n)), n)
+            side += len(part.side)
+            for at in range(0, n, ROWS):
+                symbols = part.symbols[at : at + ROWS]
+                mask = None if part.mask is None else part.mask[at : at + ROWS]
+                batch = Batch(grid.values(symbols), None, mask)
+                trace = run.model.infer(batch)
+                nats -= float((masked_log_prob(trace.px, batch.x, mask) + trace.log_ratio()).double().sum())
+    return nats / math.log(2) / 8, side
+
+
+def _of_kind(items: Items, content: bytes, count: int, path: str | Path | None) -> dict[str, int]:
+    """What is made for pictures or for tables."""
+    if not isinstance(items, Arrays):
+        return {} if path is None else codecs.of_table(path)
+    x = items.array(content, count)
+    is_picture = x.dtype == np.uint8 and x.ndim in (3, 4) and x.shape[3:] in ((), (1,), (3,))
+    return codecs.of_pictures(x[..., 0] if x.shape[3:] == (1,) else x) if is_picture else {}
