@@ -18,7 +18,7 @@ from torch.func import jacrev
 from vaekit import recipes
 from vaekit.cli import main
 from vaekit.core import Conditional, Shapes
-from vaekit.distributions import NormalMixture
+from vaekit.distributions import NormalMixture, OtherComponents
 from vaekit.likelihoods import Gaussian
 from vaekit.models import LinearGaussian, OneLayerVAE
 from vaekit.networks import MLP
@@ -37,6 +37,19 @@ from vaekit.training import Feed, Reporter
 from vaekit.training.refit import refit_prior
 
 KINDS = ("maf", "realnvp", "nsf")
+
+
+def test_other_components_judge_z_without_its_likeliest_component():
+    generator = torch.Generator().manual_seed(0)
+    logits, mean, log_var = torch.randn(5, generator=generator), *torch.randn(2, 5, 3, generator=generator)
+    z = 2 * torch.randn(40, 3, generator=generator)
+    weights, whole = logits.softmax(0), NormalMixture(logits, mean, log_var, 1)
+    own = whole.log_joint(z).argmax(1)
+    for row, left in zip(z, own, strict=True):
+        rest = [at for at in range(5) if at != left]
+        others = NormalMixture(weights[rest].log(), mean[rest], log_var[rest], 1)
+        found = OtherComponents(logits, mean, log_var, 1).log_prob(row[None])
+        torch.testing.assert_close(found, others.log_prob(row[None]), rtol=1e-4, atol=1e-4)
 
 
 def shapes(latent=(4,), c=None) -> Shapes:

@@ -39,7 +39,7 @@ def detect(
     robustness: Annotated[
         float,
         Parameter(help="weight of the model of the core; 0 where all rows are normal", validator=Number(gte=0, lte=1)),
-    ] = 0.06,
+    ] = 0.1,
     trim: Annotated[
         float,
         Parameter(help="share of the rows, those unlike the others, not in the core", validator=Number(gte=0, lt=1)),

@@ -10,7 +10,7 @@ from .discretized_logistic import DiscretizedLogistic
 from .flow import Flow
 from .histogram import Bins, Histogram
 from .logistic_mixture import LogisticMixture
-from .normal_mixture import NormalMixture
+from .normal_mixture import NormalMixture, OtherComponents
 from .on_grid import Levels, OnGrid
 from .scaled import Dequantized
 
@@ -31,4 +31,5 @@ __all__ = [
     "MixedColumns",
     "NormalMixture",
     "OnGrid",
+    "OtherComponents",
 ]

@@ -61,3 +61,18 @@ class NormalMixture(Density):
             mean, log_var = (x.gather(-2, index).squeeze(-2) for x in (mean, log_var))
             z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
             return z.view(*shape, *self.event_shape)
+
+
+class OtherComponents(NormalMixture):
+    """A mixture whose ``log_prob`` leaves out the component m that is likeliest for z, Σ_{k≠m} w_k N_k(z) / (1 - w_m).
+
+    Not a density: a score of how well z agrees with others, where the components are examples and z may come from one
+    of them. The density at an example that a component was made of says little, as it is its own neighbour.
+    """
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density under the other components, (..., *batch)."""
+        joint = self.log_joint(value)
+        own = joint.max(-1, keepdim=True).indices
+        weight = self.logits.expand(joint.shape).gather(-1, own).squeeze(-1).exp()
+        return joint.scatter(-1, own, -math.inf).logsumexp(-1) - torch.log1p(-weight)

@@ -50,7 +50,7 @@ class VAEDetector(OutlierMixin, Trained):
         called so whose p-value is at most ``false_alarm``.
     false_alarm : float, default=0.01
         Share of normal examples that may be called anomalies, or 1 / (held-out rows + 1) if that is more.
-    robustness : float, default=0.06
+    robustness : float, default=0.1
         Weight, from 0 to 1, of the models of a table's core in the surprise: -(1 - r) log p(x) - r log p_core(x). The
         models of all rows know every detail, and anomalies among the rows; those of the core find these very
         surprising, so that a small weight is enough. 0 where X is known to hold none.
@@ -102,7 +102,7 @@ class VAEDetector(OutlierMixin, Trained):
         *,
         contamination: str | float = "auto",
         false_alarm: float = 0.01,
-        robustness: float = 0.06,
+        robustness: float = 0.1,
         trim: float = 0.4,
         members: int = 1,
         samples: int = 8,

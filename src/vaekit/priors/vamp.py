@@ -7,25 +7,27 @@ import torch
 from torch import Tensor, nn
 
 from vaekit.core import Conditional, Prior, Shapes
-from vaekit.distributions import DiagonalNormal, NormalMixture
+from vaekit.distributions import DiagonalNormal, NormalMixture, OtherComponents
 
 
 class VampPrior(Prior):
     """p(z|c) = Σ_m w_m q(z|u_m, c), the encoder's posterior at learned pseudo-inputs u_m (Tomczak and Welling, 2018).
 
     The u_m live where the encoder's inputs do; they begin at random training examples and stay within the examples'
-    range. ``weighted`` learns the w_m, else they are equal. Each distinct context costs one pass of all pseudo-inputs
-    through the encoder. Raises ValueError unless the posterior is diagonal normal.
+    range. ``weighted`` learns the w_m, else they are equal. With ``leave_one_out`` each z is judged by the components
+    other than its likeliest (:class:`OtherComponents`), for scores of examples that may be pseudo-inputs themselves:
+    such a prior is not normalized. Each distinct context costs one pass of all pseudo-inputs through the encoder. Raises
+    ValueError unless the posterior is diagonal normal.
     """
 
     low: Tensor
     high: Tensor
 
-    def __init__(self, components: int = 500, weighted: bool = True):
+    def __init__(self, components: int = 500, weighted: bool = True, leave_one_out: bool = False):
         super().__init__()
-        if components < 1:
-            raise ValueError(f"VampPrior needs at least 1 component, got {components}")
-        self.components, self.weighted = components, weighted
+        if components < 1 + leave_one_out:
+            raise ValueError(f"VampPrior needs at least {1 + leave_one_out} component(s), got {components}")
+        self.components, self.weighted, self.leave_one_out = components, weighted, leave_one_out
 
     def bind(self, shapes: Shapes) -> Self:
         """Pseudo-inputs (M, *embedded), random until :meth:`prepare`."""
@@ -62,4 +64,5 @@ class VampPrior(Prior):
         if not isinstance(q, DiagonalNormal):
             raise ValueError("prior 'vamp' needs the posterior's density at any z: use posterior 'diagonal-normal'")
         mean, log_var = (q.loc, q.log_var) if rows is None else (q.loc[rows], q.log_var[rows])
-        return NormalMixture(self.logits, mean, log_var, len(self.event))
+        kind = OtherComponents if self.leave_one_out else NormalMixture
+        return kind(self.logits, mean, log_var, len(self.event))
