@@ -16,8 +16,8 @@ class VampPrior(Prior):
     The u_m live where the encoder's inputs do; they begin at random training examples and stay within the examples'
     range. ``weighted`` learns the w_m, else they are equal. With ``leave_one_out`` each z is judged by the components
     other than its likeliest (:class:`OtherComponents`), for scores of examples that may be pseudo-inputs themselves:
-    such a prior is not normalized. Each distinct context costs one pass of all pseudo-inputs through the encoder. Raises
-    ValueError unless the posterior is diagonal normal.
+    such a prior is not normalized. Each distinct context costs one pass of all pseudo-inputs through the encoder.
+    Raises ValueError unless the posterior is diagonal normal.
     """
 
     low: Tensor
