@@ -13,13 +13,15 @@ from .histogram import Histogram
 from .warped import Warp
 
 TINY = 1e-300
+NEAR = 0.1  # of a symbol, that float32 may have moved an edge
 
 
 def coded_histogram(p: Histogram, low: Tensor, step: Tensor, counts: Tensor) -> Cells:
     """One column (…, 1) on a grid: the masses of the bins below, and a share of the own one."""
     masses = p.log_mass.double().exp().reshape(-1, p.log_mass.shape[-1])
     before = F.pad(masses.cumsum(1), (1, 0)).T.contiguous()
-    starts = ((p.bins.edges[0].double() - low) / step + 0.5).round()  # the first symbol of each bin
+    starts = (p.bins.edges[0].double() - low) / step + 0.5  # of the bins, counted in symbols
+    starts = torch.where((starts - starts.round()).abs() < NEAR, starts.round(), starts)
     tail = p.bins.tail[0].double() / step
 
     def below(edges: Tensor, at: slice) -> Tensor:
