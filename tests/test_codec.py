@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vaekit import VAE
+from vaekit.cli import main
 from vaekit.container import MAGIC, Kind, Reader, Writer, digest, pack, unpack
 from vaekit.core import Batch
 from vaekit.data import Schema
@@ -113,21 +114,19 @@ def test_arrays_come_back(run, name):
         pictures(30, 4, 4) // 128,
         pictures(30, 4, 4) > 100,
         (pictures(30, 4, 4) / 255).astype(np.float32),
-        pictures(30, 4, 4) / 255,
         pictures(30, 4, 4).astype(np.int64) - 300,
-        pictures(30, 4, 4).astype(np.uint16) * 257,
     ],
     ids=lambda x: f"{x.dtype}{x.shape[1:]}",
 )
 def test_every_layout_is_coded(x):
     run = run_on(x)
     stream = io.BytesIO()
-    found = compress(run, of_array(run, np.concatenate([x] * 4)), stream)
-    assert same(back(run, stream.getvalue()), np.concatenate([x] * 4))
-    assert found.coded == 120 or x[0].size == 1, found.packed
+    found = compress(run, of_array(run, x), stream)
+    assert same(back(run, stream.getvalue()), x)
+    assert found.coded == 30 or x[0].size == 1, found.packed
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 40), st.integers(0, 2**32 - 1), st.sampled_from(["u1", "<i2", ">i4", "<f4", "f8"]), st.booleans())
 def test_any_array_comes_back(run, n, seed, dtype, is_far):
     generator = np.random.default_rng(seed)
@@ -137,14 +136,14 @@ def test_any_array_comes_back(run, n, seed, dtype, is_far):
 
 
 def test_some_rows_are_decoded_alone(run, small, monkeypatch):
-    x = pictures(100)
+    x = pictures(70)
     blob, calls = blob_of(run, x), []
     decode = codec_model.Codec.decode
     monkeypatch.setattr(codec_model.Codec, "decode", lambda self, *given: calls.append(given) or decode(self, *given))
     assert same(back(run, blob, 30, 50), x[30:50])
     assert len(calls) == 3
     assert same(back(run, blob, -5, None), x[-5:])
-    assert same(back(run, blob, 90, 1000), x[90:])
+    assert same(back(run, blob, 60, 1000), x[60:])
     assert same(back(run, blob, 40, 40), x[:0])
 
 
@@ -157,7 +156,7 @@ def test_the_estimator_compresses(run):
 
 
 def test_an_estimate_is_near(run):
-    x = pictures(700)
+    x = pictures(300)
     source = of_array(run, x)
     assert estimate(run, source) == pytest.approx(len(blob_of(run, x)), rel=0.05)
 
@@ -235,7 +234,7 @@ def test_what_does_not_come_back_is_packed(run, monkeypatch):
 
 
 def test_damaged_chunks_are_told_and_the_rest_comes_back(run, small):
-    x = pictures(100)
+    x = pictures(70)
     blob = bytearray(blob_of(run, x))
     chunks = Reader(bytes(blob)).chunks
     blob[chunks[2].offset + 5] ^= 1  # in the payload
@@ -243,17 +242,17 @@ def test_damaged_chunks_are_told_and_the_rest_comes_back(run, small):
     with pytest.raises(ValueError, match=r"32 to 47 are damaged.*--recover"):
         back(run, bytes(blob))
     found = decompress(run, Reader(bytes(blob)), recover=True)
-    assert [sentence[:14] for sentence in found.damage] == ["items 32 to 47", "items 64 to 79"]
-    kept = np.r_[0:32, 48:64, 80:100]
+    assert [sentence[:14] for sentence in found.damage] == ["items 32 to 47", "items 64 to 69"]
+    kept = np.r_[0:32, 48:64]
     assert same(array(found), x[kept])
-    assert same(back(run, bytes(blob), 80, 100), x[80:])
+    assert same(back(run, bytes(blob), 48, 60), x[48:60])
 
 
 def test_a_cut_off_file_gives_what_is_there(run, small):
-    x = pictures(100)
+    x = pictures(70)
     blob = blob_of(run, x)
     cut = blob[: Reader(blob).chunks[3].offset + 3]
-    with pytest.raises(ValueError, match="48 to 99 are lost"):
+    with pytest.raises(ValueError, match="48 to 69 are lost"):
         back(run, cut)
     assert same(back(run, cut, recover=True), x[:48])
 
@@ -266,7 +265,7 @@ def fuzzed(run) -> tuple[bytes, np.ndarray]:
         return blob_of(run, x), x
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_no_damage_ever_yields_other_bytes(run, fuzzed, data):
     blob, x = bytearray(fuzzed[0]), fuzzed[1]
@@ -449,3 +448,58 @@ def test_a_damaged_list_of_files_is_refused(run, index, tmp_path):
     with pytest.raises(ValueError, match="list of files"):
         write_back(found, tmp_path / "out")
     assert not list(tmp_path.iterdir())
+
+
+# the command line
+
+
+@pytest.fixture
+def saved(run, tmp_path, capsys):
+    """A run's folder, an array in a file, and a function that runs commands."""
+    x = pictures(60)
+    np.save(tmp_path / "x.npy", x)
+    folder = run.save(tmp_path / "run")
+
+    def call(*arguments: object, code: int = 0) -> str:
+        assert main([str(argument) for argument in arguments]) == code
+        said = capsys.readouterr()
+        return said.out + said.err
+
+    return folder, x, call
+
+
+def test_the_commands(saved, tmp_path, small):
+    run, x, call = saved
+    original, file, out = tmp_path / "x.npy", tmp_path / "x.vae", tmp_path / "out.npy"
+    assert "about" in call("compress", run, original, "--estimate", "--out", file)
+    assert not file.exists()
+    call("compress", run, original, "--out", file)
+    assert "--overwrite" in call("compress", run, original, "--out", file, code=2)
+    call("decompress", file, "--run", run, "--out", out)
+    assert out.read_bytes() == original.read_bytes()
+    call("decompress", file, "--run", run, "--out", out, "--rows", "30:40", "--overwrite")
+    assert same(np.load(out), x[30:40])
+    assert "first:end" in call("decompress", file, "--run", run, "--out", tmp_path / "n.npy", "--rows", "3", code=2)
+    blob = bytearray(file.read_bytes())
+    blob[-3] ^= 1
+    file.write_bytes(blob)
+    assert "48 to 59 are damaged" in call("decompress", file, "--run", run, "--out", tmp_path / "n.npy", code=2)
+    assert not (tmp_path / "n.npy").exists()
+    said = call("decompress", file, "--run", run, "--out", out, "--overwrite", "--recover", code=1)
+    assert "48 to 59 are damaged" in said
+    assert same(np.load(out), x[:48])
+
+
+def test_an_interrupt_leaves_nothing(saved, tmp_path, monkeypatch):
+    run, _, call = saved
+    before = sorted(tmp_path.iterdir())
+    encode = codec_model.Codec.encode
+
+    def stopped(self: Any, content: bytes, n: int) -> bytes:
+        if n == 60:
+            raise KeyboardInterrupt
+        return encode(self, content, n)
+
+    monkeypatch.setattr(codec_model.Codec, "encode", stopped)
+    call("compress", run, tmp_path / "x.npy", "--out", tmp_path / "x.vae", code=130)
+    assert sorted(tmp_path.iterdir()) == before

@@ -24,19 +24,28 @@ def compress(
     /,
     *,
     out: Annotated[
-        str | None, Parameter(help=".vae file to write; the data's name if left out", metavar="FILE")
+        str | None, Parameter(help=".vae file to write; the name of the data and .vae if left out", metavar="FILE")
     ] = None,
     part: Which = None,
+    quality: Annotated[
+        float | None, Parameter(help="0 to 100: keep what the latents say of pictures; everything if left out")
+    ] = None,
     estimate: Annotated[
         bool, Parameter(help="say how large the file would be, and write none", show_default=False)
     ] = False,
     verify: Annotated[bool, Parameter(help="decode each chunk again and compare", negative="--no-verify")] = True,
+    with_model: Annotated[
+        bool, Parameter(help="put the model, its weights rounded, into the file: it needs no run", show_default=False)
+    ] = False,
     overwrite: Annotated[bool, Parameter(help="replace the file if it is there", show_default=False)] = False,
 ) -> None:
     """Write a file, or a data set, in as few bytes as the model needs."""
     from vaekit import store
     from vaekit.recipes import codec, codec_files
 
+    path = Path(out or f"{Path(data).name if data else 'data'}.vae")
+    if path.exists() and not overwrite and not estimate:
+        raise FileExistsError(f"{path} is there already; replace it with --overwrite")
     loaded = load_run(run, "cpu")
     with status("reading"):
         source = codec_files.open_source(loaded, data, part)
@@ -44,14 +53,13 @@ def compress(
         note(remark)
     if estimate:
         with status("estimating"):
-            size = codec.estimate(loaded, source)
+            size = codec.estimate(loaded, source, quality)
         print(f"about {show.bytes_in_words(round(size))} for {source.count:,} items")
         return
-    path = Path(out or f"{Path(data or loaded.request.data or 'data').name}.vae")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} is there already; replace it with --overwrite")
     with store.replacing(path) as temporary, temporary.open("wb") as stream, _bar("compressing") as progress:
-        found = codec.compress(loaded, source, stream, verify=verify, progress=progress)
+        found = codec.compress(
+            loaded, source, stream, quality=quality, verify=verify, with_model=with_model, progress=progress
+        )
     _print_compressed(found, path)
 
 
@@ -73,10 +81,14 @@ def decompress(
     from vaekit.container import Reader
     from vaekit.recipes import codec
 
+    from . import files
+
     path = Path(out)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; replace it with --overwrite")
     reader = Reader(Path(file).read_bytes())
+    if reader.header.get("form") == "array":
+        files.check_array(path)
     loaded = None if run is None else load_run(run, "cpu")
     with _bar("decompressing") as progress:
         found = codec.decompress(loaded, reader, _rows(rows), recover=recover, progress=progress)
@@ -88,15 +100,18 @@ def decompress(
 
 
 def _write(found: Restored, path: Path, is_whole: bool) -> None:
-    from vaekit import store
+    """The file or folder as it was; items of arrays also as arrays, where they are not all, or asked for so."""
     from vaekit.recipes import codec_files
+    from vaekit.recipes.codec_items import Arrays
 
     from . import files
 
-    if found.form != "array" and is_whole and not found.damage:
-        store.write_bytes(path, codec_files.file_bytes(found))
-    else:
+    is_part = found.damage or not is_whole
+    wants_array = path.suffix.lower() in files.ARRAYS
+    if found.form == "array" or (isinstance(found.items, Arrays) and is_part and (wants_array or found.form == "file")):
         files.write_array(path, codec_files.array(found))
+    else:
+        codec_files.write_back(found, path)
 
 
 def _rows(text: str | None) -> slice | None:

@@ -68,10 +68,16 @@ def write_table(path: Path, rows: Any) -> None:
         write(str(temporary))
 
 
-def write_array(path: Path, array: np.ndarray) -> None:
-    """Write raw items as .npy or .npz."""
+def check_array(path: Path) -> None:
+    """Raise ValueError or OSError if raw items cannot be written to ``path``."""
     if path.suffix.lower() not in ARRAYS:
         raise ValueError(f"items are written as {' or '.join(ARRAYS)}, got {str(path)!r}")
+    _check_parent(path)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write raw items as .npy or .npz."""
+    check_array(path)
     _write_arrays(path, array, {"x": array})
 
 

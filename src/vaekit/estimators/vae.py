@@ -92,6 +92,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         Largest norm of the gradient; None does not clip.
     weight_decay : float, default=0.0
         Decoupled weight decay.
+    weight_step : float, default=None
+        Step to which weights are stored; what that takes is then part of what is minimized. None does not count it.
     average : float, default=None
         Decay of an exponential moving average of the weights, which is then what is kept.
     patience : int, default=None
@@ -168,6 +170,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         schedule: Choice | Schedule = "one-cycle",
         clip: float | None = None,
         weight_decay: float = 0.0,
+        weight_step: float | None = None,
         average: float | None = None,
         patience: int | None = None,
         seed: int = 0,
@@ -200,6 +203,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         self.schedule = schedule
         self.clip = clip
         self.weight_decay = weight_decay
+        self.weight_step = weight_step
         self.average = average
         self.patience = patience
         self.seed = seed
@@ -297,17 +301,18 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         model, feed = self._model(), self._feed(X, y)
         return evaluation.evaluate(model, feed, self.samples if samples is None else samples, seed=int(self.seed))
 
-    def compress(self, X: Any, *, verify: bool = True) -> bytes:
+    def compress(self, X: Any, *, quality: float | None = None, verify: bool = True) -> bytes:
         """X in as few bytes as the model needs: about its evidence bound, by bits-back coding.
 
         ``decompress`` gives back the same X, with this model and on a machine that computes the same; both are checked.
         With ``verify`` every part is decoded again and compared at once. What the model cannot code, such as values
-        beyond the training data's range, is packed without it. Raises ValueError for data of another shape, and
+        beyond the training data's range, is packed without it. With a ``quality`` of 0 to 100 pictures become what
+        their latents, rounded, say of them, and other pictures come back. Raises ValueError for data of another shape, and
         TypeError for choices that have no code, with what to choose instead.
         """
         check_is_fitted(self, "run_")
         stream = io.BytesIO()
-        codec.compress(self.run_, codec_files.of_array(self.run_, X), stream, verify=verify)
+        codec.compress(self.run_, codec_files.of_array(self.run_, X), stream, quality=quality, verify=verify)
         return stream.getvalue()
 
     def decompress(self, blob: bytes) -> Any:
