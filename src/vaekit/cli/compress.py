@@ -14,6 +14,7 @@ from .common import RunPath, Which, load_run, note, status
 
 if TYPE_CHECKING:
     from vaekit.recipes.codec import Compressed, Restored
+    from vaekit.recipes.codec_report import CodecReport
 
 
 def compress(
@@ -32,6 +33,9 @@ def compress(
     ] = None,
     estimate: Annotated[
         bool, Parameter(help="say how large the file would be, and write none", show_default=False)
+    ] = False,
+    report: Annotated[
+        bool, Parameter(help="compare with the model's own bound and with other programs", show_default=False)
     ] = False,
     verify: Annotated[bool, Parameter(help="decode each chunk again and compare", negative="--no-verify")] = True,
     with_model: Annotated[
@@ -61,6 +65,12 @@ def compress(
             loaded, source, stream, quality=quality, verify=verify, with_model=with_model, progress=progress
         )
     _print_compressed(found, path)
+    if report:
+        from vaekit.recipes import codec_report
+
+        with status("comparing"):
+            compared = codec_report.report(loaded, source, data)
+        _print_report(compared)
 
 
 def decompress(
@@ -129,6 +139,19 @@ def _print_compressed(found: Compressed, path: Path) -> None:
     print(f"{show.bytes_in_words(found.size)}{share} in {path}")
     for reason, count in found.packed.items():
         note(f"{count:,} of {found.items:,} items are packed without the model: {reason}")
+
+
+def _print_report(found: CodecReport) -> None:
+    sizes = {"vaekit": found.size, "vaekit and its model": found.size + found.model}
+    if found.bound:
+        sizes[f"the model's own bound ({found.gap:+.2%})"] = round(found.bound + found.side)
+    rows = [
+        (name, show.bytes_in_words(size), f"{found.bits(size):.3f}", f"{size / max(found.content, 1):.1%}")
+        for name, size in sorted((sizes | found.peers).items(), key=lambda item: item[1])
+    ]
+    show.console().print(show.table(rows, ("", "size", "bits each", "of all"), right=(1, 2, 3)))
+    rates = (found.items / max(seconds, 1e-9) for seconds in found.seconds)
+    print("{:,.0f} items a second in, {:,.0f} out".format(*rates))
 
 
 @contextmanager
