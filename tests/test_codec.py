@@ -27,6 +27,7 @@ from vaekit.recipes.codec import Restored, Source, compress, decompress, estimat
 from vaekit.recipes.codec_files import array, file_bytes, of_array, open_source, write_back
 from vaekit.recipes.codec_folder import WAYS, files_of
 from vaekit.recipes.codec_items import Arrays, Stored
+from vaekit.recipes.packed_run import pack_run
 
 CHOICES = {
     "data": "x.npy",
@@ -503,3 +504,21 @@ def test_an_interrupt_leaves_nothing(saved, tmp_path, monkeypatch):
     monkeypatch.setattr(codec_model.Codec, "encode", stopped)
     call("compress", run, tmp_path / "x.npy", "--out", tmp_path / "x.vae", code=130)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_file_may_carry_its_model_but_no_hostile_one(run):
+    x, stream = pictures(30), io.BytesIO()
+    compress(run, of_array(run, x), stream, with_model=True)
+    assert same(back(None, stream.getvalue()), x)
+    request = run.request.model_copy(update={"network": {"name": "mlp", "hidden": [2**17, 2**17]}})
+    packed = pack_run(run)
+    length, _, about = struct.unpack("<IQI", packed[:16])
+    content = json.loads(unpack(packed[16 + length :], 2**20)[:about])
+    content["request"]["network"] = request.network
+    text = json.dumps(content).encode()
+    hostile = struct.pack("<IQI", 0, 0, len(text)) + pack(text)
+    with pytest.raises(ValueError, match="at most"):
+        back(None, forged(run, None, ((Kind.RUN, 0, 0, hostile, hostile),)))
+    for damaged in (b"", packed[:10], packed[:-9], bytes(30), packed[:16] + bytes(len(packed) - 16)):
+        with pytest.raises(ValueError, match=r"own model|packed bytes"):
+            back(None, forged(run, None, ((Kind.RUN, 0, 0, damaged, damaged),)))

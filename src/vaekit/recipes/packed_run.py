@@ -26,7 +26,9 @@ FINEST = 2.0**-10  # step of weights that were trained without one
 NEAR = 0.25  # of a grid's step that float32 may be off
 LARGEST = 2**40  # of the numbers that are coded
 MOST_BYTES = 2**28  # of what is packed beside them
+MOST_NUMBERS = 2**28  # of a model
 AS_IT_IS = 255  # in place of the number of a lattice
+WIDE = 64  # numbers in a row that have a scale of their own
 OCTAVE = 12  # mean magnitudes of a group told apart within a factor of two
 _LENGTHS = struct.Struct("<IQI")  # bytes of the code, numbers that it tells apart, bytes of the configuration
 
@@ -56,9 +58,11 @@ def pack_run(run: Run) -> bytes:
             plain += values[~special].numpy().tobytes()
             continue
         for group in _groups(_to_numbers(values, special, lattices[at]), lattices[at]):
-            plain += bytes(_scale(group))
-            scales.append(torch.tensor(list(_scale(group))).expand(len(group), 2))
-            numbers.append(group)
+            alive = [_any_along(group, axis) for axis in range(group.dim())]
+            own = group[_all_of(alive)]
+            plain += b"".join(np.packbits(each.numpy()).tobytes() for each in alive) + bytes(_scale(own))
+            scales.append(torch.tensor(_scale(own)).expand(len(own), 2))
+            numbers.append(own)
     stack, most = Stack(), 0
     if numbers:
         symbols, scale = torch.cat(numbers), torch.cat(scales)
@@ -76,9 +80,13 @@ def unpack_run(packed: bytes) -> Run:
         stack, rest = Stack(packed[_LENGTHS.size :][:length]), unpack(packed[_LENGTHS.size + length :], MOST_BYTES)
         content = json.loads(rest[:about])
         request, schema = TrainRequest.parse(content["request"]), schema_from_json(content["schema"])
+        with torch.device("meta"):
+            outline = build_model(request, schema, int(content["examples"]))
+        if sum(value.numel() for value in outline.state_dict().values()) > MOST_NUMBERS:
+            raise ValueError(f"a file carries a model of at most {MOST_NUMBERS:,} numbers")
         run = Run(request, schema, build_model(request, schema, int(content["examples"])))
         run.model.load_state_dict(_weights(run, io.BytesIO(rest[about:]), stack, most))
-    except (struct.error, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+    except (struct.error, KeyError, IndexError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(f"the file's own model is damaged ({error})") from error
     run.model.eval()
     return run
@@ -91,23 +99,24 @@ def _weights(run: Run, plain: io.BytesIO, stack: Stack, most: int) -> dict[str, 
         at, has_special = plain.read(2)
         values, special = torch.zeros_like(tensor), torch.zeros(tensor.shape, dtype=torch.bool)
         if has_special:
-            flags = np.frombuffer(plain.read(-(-tensor.numel() // 8)), np.uint8)
-            special = torch.from_numpy(np.unpackbits(flags, count=tensor.numel()).astype(bool)).view(tensor.shape)
+            special = _flags(plain, tensor.numel()).view(tensor.shape)
             values[special] = _read(plain, tensor, int(special.sum()))
         found[name] = values
         if at == AS_IT_IS:
             values[~special] = _read(plain, tensor, int((~special).sum()))
             continue
-        coded.append((name, special, _lattices(run, name, tensor)[at]))
-        for group in _groups(values, coded[-1][-1]):
-            scales.append(torch.tensor(list(plain.read(2))).expand(group.numel(), 2))
+        lattice, alive = _lattices(run, name, tensor)[at], []
+        for group in _groups(values, lattice):
+            alive.append(_all_of([_flags(plain, size) for size in group.shape]))
+            scales.append(torch.tensor(list(plain.read(2))).expand(int(alive[-1].sum()), 2))
+        coded.append((name, special, lattice, torch.stack(alive)))
     symbols = _cells(torch.cat(scales), most).pop(stack) if scales else torch.zeros(0, dtype=torch.long)
     numbers = torch.where(symbols % 2 == 1, (symbols + 1) // 2, -symbols // 2)
-    sizes = [special.numel() for _, special, _ in coded]
-    for (name, special, (origin, step)), own in zip(coded, numbers.split(sizes), strict=True):
-        own = own.view(special.shape)
-        own = own.cumsum(-1) if origin.dim() else own
-        found[name] = torch.where(special, found[name], (origin + step * own).to(found[name].dtype))
+    sizes = [int(alive.sum()) for *_, alive in coded]
+    for (name, special, (origin, step), alive), own in zip(coded, numbers.split(sizes), strict=True):
+        whole = torch.zeros(alive.shape, dtype=torch.long).masked_scatter(alive, own).view(special.shape)
+        whole = whole.cumsum(-1) if origin.dim() else whole
+        found[name] = torch.where(special, found[name], (origin + step * whole).to(found[name].dtype))
     return found
 
 
@@ -149,7 +158,26 @@ def _to_numbers(values: Tensor, special: Tensor, lattice: Lattice) -> Tensor:
 
 def _groups(numbers: Tensor, lattice: Lattice) -> list[Tensor]:
     """Those that share a scale."""
-    return [group.flatten() for group in (groups(numbers) if lattice[0].dim() == 0 else numbers)]
+    has_rows = lattice[0].dim() > 0 or (numbers.dim() == 2 and numbers.shape[1] >= WIDE)
+    return list(numbers if has_rows else groups(numbers))
+
+
+def _any_along(numbers: Tensor, axis: int) -> Tensor:
+    """Where on an axis there is a number other than 0."""
+    return (numbers != 0).movedim(axis, 0).reshape(numbers.shape[axis], -1).any(1)
+
+
+def _all_of(alive: Sequence[Tensor]) -> Tensor:
+    """The entries that are alive along each of the axes; the others are 0."""
+    mask = torch.ones((), dtype=torch.bool)
+    for own in alive:
+        mask = mask.unsqueeze(-1) & own
+    return mask
+
+
+def _flags(plain: io.BytesIO, count: int) -> Tensor:
+    packed = np.frombuffer(plain.read(-(-count // 8)), np.uint8)
+    return torch.from_numpy(np.unpackbits(packed, count=count).astype(bool))
 
 
 def _scale(numbers: Tensor) -> tuple[int, int]:
