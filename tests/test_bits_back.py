@@ -134,4 +134,4 @@ def test_batches_double():
     sizes = [rows.stop - rows.start for rows in batches(1000)]
     assert sizes[:5] == [1, 1, 2, 4, 8]
     assert sum(sizes) == 1000
-    assert max(sizes) == 256
+    assert max(sizes) == 128

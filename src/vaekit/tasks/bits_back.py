@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from vaekit.distributions.density import in_steps
 from .chunks import inference
 from .latent_codes import COARSE, FINE, LatentCode, latent_code
 
-ROWS = 256  # of a batch at most
+ROWS = 128  # of a batch at most, so that what is computed for it stays in a cache
 SPARE = 64  # bits that must be left where posteriors have taken theirs
 
 
@@ -116,14 +117,26 @@ def _pop_batch(
 
     in_steps(model.decode(tuple(latents)), see, mask)
     if not is_plain:
-        given, posteriors = iter(latents), []
-
-        def replay(q: object, p: object) -> Tensor:
-            posteriors.append(q)
-            return next(given)
-
-        x = grid.values(symbols.squeeze(0))
-        model.infer(Batch(x, None, mask), choose=replay)
+        posteriors = _posteriors(model, Batch(grid.values(symbols.squeeze(0)), None, mask), latents)
         for code, q in reversed(list(zip(codes, posteriors, strict=True))):
             code.push_posterior(stack, q)
     return symbols.squeeze(0)
+
+
+class _KnownError(Exception):
+    """The posteriors are known, and what else a pass of inference computes is not needed."""
+
+
+def _posteriors(model: LatentModel, batch: Batch, latents: list[Tensor]) -> list[object]:
+    """Those of all layers, given the latents."""
+    found: list[object] = []
+
+    def replay(q: object, p: object) -> Tensor:
+        found.append(q)
+        if len(found) == len(latents):
+            raise _KnownError
+        return latents[len(found) - 1]
+
+    with suppress(_KnownError):
+        model.infer(batch, choose=replay)
+    return found
