@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import io
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +13,14 @@ import torch
 from torch import Tensor
 
 from vaekit import plots, tasks
+from vaekit.container import Reader
 from vaekit.data import Schema, Table, TableSchema
 from vaekit.data.columns import as_numbers
 from vaekit.data.natives import missing_cells
 from vaekit.evaluation.latent import kl_each
-from vaekit.recipes import Examples, Run
+from vaekit.evaluation.rate_distortion import peers
+from vaekit.evaluation.rate_distortion import rate_distortion as measure
+from vaekit.recipes import Examples, Run, codec, codec_files
 from vaekit.recipes.registry import unknown
 
 if TYPE_CHECKING:
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 STEPS = 11  # pictures in a row of a traversal or interpolation
 REACH = 2.5  # how far a traversal goes to both sides, in standard deviations of the prior
 YEAR = 365.2425 * 86400  # seconds
+COLUMNS = 12  # pictures in a row of what codecs keep
 KL_EXAMPLES = 1000  # over which the KL of each dimension is averaged
 
 
@@ -127,21 +133,50 @@ def interpolation(run: Run, examples: Examples, n: int = 5) -> Figure:
     return plots.interpolation(as_pictures(run.schema, images), title=examples.description)
 
 
+def rate_distortion(run: Run, examples: Examples, n: int = 400) -> Figure:
+    """What is left of the first n examples in lossy files of so many bytes, beside the usual codecs."""
+    raw = examples.first(n).x
+    if run.schema.kind != "image":
+        raise ValueError("rate and distortion are those of pictures; choose other kinds of pictures for this run")
+
+    def ours(_: np.ndarray, quality: float) -> tuple[int, np.ndarray]:
+        stream = io.BytesIO()
+        codec.compress(run, codec_files.of_array(run, raw), stream, quality=quality)
+        restored = codec.decompress(run, Reader(stream.getvalue()))
+        return len(stream.getvalue()), _in_bytes(run, codec_files.array(restored))
+
+    pictures = _in_bytes(run, raw)
+    points = {name: measure(pictures, each) for name, each in {"vaekit": ours, **peers()}.items()}
+    like = points["vaekit"][len(points["vaekit"]) // 2].size
+    rows = {"original": pictures[:COLUMNS] / 255}
+    for name, found in points.items():
+        nearest = min(found, key=lambda point: abs(math.log(point.size / like)))
+        rows[f"{name}, {nearest.size:.0f} bytes"] = nearest.decoded[:COLUMNS] / 255
+    lines = {name: [point[1:4] for point in found if math.isfinite(point.psnr)] for name, found in points.items()}
+    return plots.rate_distortion(lines, rows, title=f"{len(raw):,} of {examples.description}")
+
+
+def _in_bytes(run: Run, raw: np.ndarray) -> np.ndarray:
+    """Pictures in 8 bits, (N, H, W, C)."""
+    return (255 * as_pictures(run.schema, torch.from_numpy(run.schema.normalize(raw)))).round().astype(np.uint8)
+
+
 def curves(run: Run) -> Figure:
     """Loss, reconstruction, KL and learning rate over the epochs."""
     return plots.curves(run.history)
 
 
 PICTURES: Mapping[str, Callable[..., Figure]] = {
-    function.__name__: function
-    for function in (manifold, clusters, reconstructions, samples, traversals, interpolation, curves)
+    function.__name__.replace("_", "-"): function
+    for function in (manifold, clusters, reconstructions, samples, traversals, interpolation, rate_distortion, curves)
 }
-OF_EXAMPLES = ("clusters", "reconstructions", "traversals", "interpolation")
+OF_EXAMPLES = ("clusters", "reconstructions", "traversals", "interpolation", "rate-distortion")
+ON_REQUEST = {"rate-distortion"}  # takes a while
 
 
 def sensible(run: Run) -> list[str]:
     """The names in ``PICTURES`` that make sense for a run."""
-    without = set() if tasks.latent_size(run.model) >= 2 else {"manifold"}
+    without = ON_REQUEST | (set() if tasks.latent_size(run.model) >= 2 else {"manifold"})
     without |= {"manifold", "traversals", "interpolation"} if run.model.discrete else set()
     without |= {"manifold", "interpolation"} if isinstance(run.schema, TableSchema) else set()
     return [name for name in PICTURES if name not in without | (set() if run.history else {"curves"})]

@@ -12,7 +12,9 @@ from .common import AT_LEAST_ONE, Device, RunPath, load_run, note, status
 if TYPE_CHECKING:
     from vaekit.recipes import Examples, Run
 
-Kind = Literal["manifold", "clusters", "reconstructions", "samples", "traversals", "interpolation", "curves"]
+Kind = Literal[
+    "manifold", "clusters", "reconstructions", "samples", "traversals", "interpolation", "rate-distortion", "curves"
+]
 Format = Literal["png", "pdf", "svg"]
 
 

@@ -79,7 +79,8 @@ PLOT = Text(
     "vaekit plot RUN [KIND...] [OPTIONS]",
     "Draw pictures of a run.",
     """KIND is one or more of manifold, clusters, reconstructions, samples, traversals, interpolation, curves and
-rate-distortion; without any, all but the last that make sense for the run. The pictures go into the run's folder "figures".""",
+rate-distortion; without any, all but the last that make sense for the run. The pictures go into the run's folder
+"figures".""",
     """Examples
 
   vaekit plot runs/article

@@ -15,7 +15,7 @@ from PIL import Image
 
 from .ssim import ssim
 
-QUALITIES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+QUALITIES = (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90)  # to some codecs 100 means something else
 FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = {  # what Pillow calls them, with the settings of small files
     "JPEG": ("JPEG", {"optimize": True, "progressive": True}),
     "WebP": ("WEBP", {"method": 6}),
