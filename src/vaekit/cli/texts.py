@@ -78,9 +78,9 @@ in the run.""",
 PLOT = Text(
     "vaekit plot RUN [KIND...] [OPTIONS]",
     "Draw pictures of a run.",
-    """KIND is one or more of manifold, clusters, reconstructions, samples, traversals, interpolation, curves and
-rate-distortion; without any, all but the last that make sense for the run. The pictures go into the run's folder
-"figures".""",
+    """KIND is one or more of manifold, clusters, reconstructions, samples, traversals, interpolation, curves
+and rate-distortion; without any, all but the last that make sense for the run. The pictures go into the run's
+folder "figures".""",
     """Examples
 
   vaekit plot runs/article
@@ -184,11 +184,12 @@ ones that the training has not used, each number beside that of the training row
 COMPRESS = Text(
     "vaekit compress RUN [DATA] [--out FILE.vae] [OPTIONS]",
     "Compress a file or a data set with a trained model, without loss or with --quality.",
-    """The size is the model's evidence bound (bits-back coding). DATA is a file (.npy, .npz,
-IDX, .csv, .tsv) or a folder of pictures, of which every byte comes back, or a data set by name. Each chunk is decoded again and compared before the file is kept, unless
---no-verify; what the model cannot code is packed without it, and the output says so. Only the same model, on a machine
-that computes the same, can decompress the file: it knows, and refuses all others.
-With --quality of 0 to 100 pictures become what the model remembers of them: a few bytes for each.""",
+    """The size is the model's evidence bound (bits-back coding). DATA is a file (.npy, .npz, IDX, .csv, .tsv)
+or a folder of pictures, of which every byte comes back, or a data set by name. Each chunk is decoded again and
+compared before the file is kept, unless --no-verify; what the model cannot code is packed without it, and the
+output says so. Only the same model, on a machine that computes the same, can decompress the file: it knows, and
+refuses all others. With --quality of 0 to 100 pictures become what the model remembers of them: a few bytes for
+each.""",
     """Examples
 
   vaekit compress runs/mnist new-digits.npy --out new-digits.vae
@@ -201,9 +202,9 @@ With --quality of 0 to 100 pictures become what the model remembers of them: a f
 DECOMPRESS = Text(
     "vaekit decompress FILE.vae --run RUN --out FILE [OPTIONS]",
     "Get back what was compressed, byte for byte unless a quality was asked for.",
-    """RUN is the run that compressed it. Without --rows the file or folder is as it was; a data set, and some items
-of an array, are written as .npy or .npz, some rows of a table as a file like the table's. Only the chunks that hold the rows are decoded. Damaged chunks are noticed; --recover writes the rest
-and says what is lost.""",
+    """RUN is the run that compressed it. Without --rows the file or folder is as it was; a data set, and some
+items of an array, are written as .npy or .npz, some rows of a table as a file like the table's. Only the chunks
+that hold the rows are decoded. Damaged chunks are noticed; --recover writes the rest and says what is lost.""",
     """Examples
 
   vaekit decompress new-digits.vae --run runs/mnist --out new-digits.npy
