@@ -16,6 +16,8 @@ from vaekit.data.published import PUBLISHED
 
 from .codec import Restored, Source
 from .codec_folder import files_of, of_folder
+from .codec_frames import FORM as FRAME
+from .codec_frames import frame, of_frame
 from .codec_items import Arrays, Stored
 from .codec_rows import read_rows
 from .examples import Part, choose_examples
@@ -31,8 +33,10 @@ def open_source(run: Run, data: str | Path | None, part: Part | None = None) -> 
     Files whose items the run does not code, or whose bytes do not follow from their items, are stored as they are, and
     ``remarks`` says so. Raises OSError for files that are not there, ValueError for names that are not known.
     """
+    if data is None and isinstance(run.schema, TableSchema):
+        data = run.request.data
     if data is None or data in PUBLISHED:
-        return of_array(run, choose_examples(run, data, part).x)
+        return of_array(run, choose_examples(run, None if data is None else str(data), part).x)
     path = Path(data).expanduser()
     if part is not None:
         raise ValueError("parts are those of a data set that is known by name; a file is compressed whole")
@@ -49,6 +53,8 @@ def open_source(run: Run, data: str | Path | None, part: Part | None = None) -> 
 
 def of_array(run: Run, raw: Any) -> Source:
     """The items of an array (N, *layout). Raises ValueError for other items than the run's."""
+    if isinstance(run.schema, TableSchema):
+        return of_frame(run.schema, raw)
     x, _ = as_array(raw)
     x = np.ascontiguousarray(raw if isinstance(raw, np.ndarray) else x)  # in its own byte order
     items = Arrays(_schema(run), x.dtype.str, x.shape[1:])
@@ -82,8 +88,10 @@ def write_back(found: Restored, path: Path) -> None:
                 stream.write(content)
 
 
-def array(found: Restored) -> np.ndarray:
+def array(found: Restored) -> Any:
     """The items (N, *layout) that are there. Raises ValueError where they are none of an array."""
+    if found.form == FRAME:
+        return frame(found)
     if not isinstance(found.items, Arrays):
         raise ValueError("the file holds no array; write the file itself")
     return found.items.array(found.content, found.intact)

@@ -32,7 +32,7 @@ def of_frame(schema: TableSchema, raw: Any) -> Source:
     if not is_exact:
         content = _to_ipc(table)
         return Source(Stored(), len(content), lambda rows: content[rows], FORM, about, (_STORED,))
-    first, *lines = split_lines(text)
+    _, *lines = split_lines(text)
     items = Rows.learn(schema, table.column_names, ",", lines)
     return Source(items, len(lines), lambda rows: b"".join(lines[rows]), FORM, about)
 

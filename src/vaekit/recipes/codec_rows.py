@@ -29,6 +29,7 @@ MOST_ROWS = 2**16  # of a chunk
 MANY = 4096  # different values from which on the low digits of a column are coded by how they repeat
 WIDTHS = (64, 256, 1024, 4096, 2**16, 2**20)  # of those digits
 PROCESSES = ((0.0, 10.0), (0.5, 30.0), (0.7, 10.0))  # discounts and strengths
+EVEN = 64  # intervals, at least, of the middle nine tenths: within one, numbers are about even
 WIDEST = 2**24  # values that the model codes at most
 _LENGTHS = struct.Struct("<III")  # bytes of the code of states and low digits, of the states' counts, and of texts
 
@@ -60,16 +61,13 @@ class CodedColumn:
         found = cls(at, place, column, spelling)
         if len(np.unique(numbers)) <= MANY and spelling.count <= WIDEST:
             return found
-        numbers, options = torch.from_numpy(numbers[:MOST_ROWS]), []
-        for width in WIDTHS:
-            if spelling.count <= WIDEST * width:
-                for process in PROCESSES:
-                    tried = replace(found, width=width, discount=process[0], strength=process[1])
-                    options.append((tried._excess(numbers), tried))
-        best = min(options, key=lambda option: option[0], default=None)
-        if best is None or (best[0] > 0 and spelling.count <= WIDEST):
-            return found if spelling.count <= WIDEST else None
-        return best[1]
+        low, high = np.quantile(numbers, [0.05, 0.95])
+        wide = [width for width in WIDTHS if spelling.count <= WIDEST * width]
+        even = [width for width in wide if EVEN * width <= high - low] or wide[:1]
+        tried = [replace(found, width=width, discount=d, strength=s) for width in even for d, s in PROCESSES]
+        best = min(tried, key=lambda each: each._excess(torch.from_numpy(numbers[:MOST_ROWS])))
+        is_needed = spelling.count > WIDEST
+        return best if is_needed or best._excess(torch.from_numpy(numbers[:MOST_ROWS])) < 0 else found
 
     @classmethod
     def from_json(cls, at: int, place: int, column: Column, content: Mapping[str, Any]) -> CodedColumn:
