@@ -22,7 +22,10 @@ from vaekit.tasks.bits_back import decode_examples, encode_examples
 N = 600
 LIKELIHOODS: dict[str, Any] = {
     "mixed": "mixed",
-    "components, normal": {"name": "mixed", "numbers": {"name": "discretized", "components": 3, "kernel": "normal", "floor": 1.0}},
+    "components, normal": {
+        "name": "mixed",
+        "numbers": {"name": "discretized", "components": 3, "kernel": "normal", "floor": 1.0},
+    },
     "no warp": {"name": "mixed", "numbers": {"name": "discretized", "warp": False, "noise": "output"}},
     "ordinals": {"name": "mixed", "ordinals": "category-columns"},
     "counts": {"name": "mixed", "counts": "negative-binomial"},
