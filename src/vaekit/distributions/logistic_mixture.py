@@ -76,7 +76,7 @@ class LogisticMixture(Density):
             draws = self.logistics.sample(sample_shape)
             inside = draws.gather(-1, chosen.clamp(max=self.components - 1)).squeeze(-1)
             chosen = chosen.squeeze(-1) - self.components
-            return torch.where(chosen < 0, inside, self._places[chosen]) if len(self.spikes) else inside
+            return torch.where(chosen < 0, inside, self._places[chosen.clamp(min=0)]) if len(self.spikes) else inside
 
     @property
     def _places(self) -> Tensor:

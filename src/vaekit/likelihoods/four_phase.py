@@ -137,7 +137,8 @@ class FourPhase(Family):
         """Values as the networks see them, between -1 and 1, hidden ones as 0; of a grid their logits too."""
         seen = (x - self.center) / self.scale
         if self.end is not None:
-            logits = torch.log((self.end + seen) / (self.end - seen)) / math.log((self.end + 1) / (self.end - 1))
+            inside = seen.clamp(-1, 1)  # draws of a density may lie beyond the ends
+            logits = torch.log((self.end + inside) / (self.end - inside)) / math.log((self.end + 1) / (self.end - 1))
             seen = torch.cat([seen, logits], -3)
             mask = None if mask is None else torch.cat([mask, mask], -3)
         return seen if mask is None else torch.where(mask, seen, 0)
