@@ -20,7 +20,6 @@ PROTOCOL = {"binarize": True, "held_out": 1 / 6, "batch_size": 100, "average": 0
 GATED = PROTOCOL | {"network": "gated-mlp", "latent_dim": 40, "lr": 1.5e-3, "warmup": 0.1}
 TIGHTER = {"objective": {"name": "iwae", "samples": 8}, "warmup": None, "lr": 5e-4, "schedule": "cosine"}
 FARTHER = TIGHTER | {"lr": 1e-3, "weight_decay": 0.05}
-SHARPER = {"warmup": None, "lr": 1.4e-3, "schedule": "cosine"}
 MLP = PROTOCOL | {"network": {"name": "mlp", "hidden": [200, 200]}, "latent_dim": 50, "lr": 1e-3, "epochs": 300}
 
 
@@ -48,10 +47,7 @@ RECIPES = {
             FARTHER | {"prior": "flow", "epochs": 50},
         ),
     ),
-    "mnist-phases": Recipe(
-        "mnist",
-        tuple(preset("nats-phases") | stage for stage in ({"epochs": 30}, SHARPER | {"epochs": 8})),
-    ),
+    "mnist-phases": Recipe("mnist", (preset("nats-phases"),)),
     "fashion-gated": Recipe(
         "fashion-mnist", _gated({"prior": "flow", "epochs": 25}, FARTHER | {"prior": "flow", "epochs": 28})
     ),

@@ -65,13 +65,13 @@ class InverseAutoregressivePosterior(Pushed):
 
     def __init__(self, mean: Tensor, log_var: Tensor, h: Tensor, steps: Iterable[AutoregressiveStep], event: Size):
         super().__init__(mean, event, mean.shape[-1:])
-        self.loc, self.log_var, self.h, self.steps = mean, log_var, h, list(steps)
+        self.loc, self.log_var, self.h, self.transforms = mean, log_var, h, list(steps)
 
     def push(self, eps: Tensor) -> tuple[Tensor, Tensor | None]:
         """log q = Σ_i [-½ (ε_i² + log 2π + log-variance_i) - Σ_steps log g_i], known from the draw."""
         z = self.loc + (0.5 * self.log_var).exp() * eps
         log_q = self._base(eps)
-        for step in self.steps:
+        for step in self.transforms:
             m, log_g = step(z, self.h)
             z = torch.lerp(m, z, log_g.exp()).flip(-1)
             log_q = log_q - log_g.sum(-1)
@@ -80,7 +80,7 @@ class InverseAutoregressivePosterior(Pushed):
     def log_prob(self, value: Tensor) -> Tensor:
         """Inverts the steps first, which takes as many passes as z has dimensions."""
         z, log_q = value.flatten(-len(self.event_shape)), 0.0
-        for step in reversed(self.steps):
+        for step in reversed(self.transforms):
             z, log_g = step.inverse(z.flip(-1), self.h)
             log_q = log_q - log_g.sum(-1)
         return log_q + self._base((z - self.loc) * (-0.5 * self.log_var).exp())
@@ -104,7 +104,7 @@ class InverseAutoregressive(Family):
                 f"inverse-autoregressive needs at least 1 step, 1 context number and 1 hidden layer, "
                 f"got steps={steps}, context={context}, hidden={list(hidden)}"
             )
-        self.steps, self.context, self.hidden = steps, context, list(hidden)
+        self.transforms, self.context, self.hidden = steps, context, list(hidden)
 
     def bind(self, shapes: Shapes) -> Self:
         """Phi is (1, 2 D + context) for D latent dimensions."""
@@ -112,7 +112,7 @@ class InverseAutoregressive(Family):
             raise ValueError("a posterior is bound to the latent shape, which is not known yet")
         self.event, dim = shapes.latent, shapes.latent.numel()
         self.phi = Size([1, 2 * dim + self.context])
-        self.flow = nn.ModuleList(AutoregressiveStep(dim, self.context, self.hidden) for _ in range(self.steps))
+        self.flow = nn.ModuleList(AutoregressiveStep(dim, self.context, self.hidden) for _ in range(self.transforms))
         return self
 
     def forward(self, phi: Tensor) -> InverseAutoregressivePosterior:
