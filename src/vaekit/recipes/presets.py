@@ -66,7 +66,6 @@ CODEC_TABLE: dict[str, Any] = {
     "likelihood": {"name": "autoregressive", "features": 2, "width": 16, "depth": 1, "embedding": 4},
     "latent_dim": 1,
     "network": {"name": "mlp", "hidden": []},
-    "batch_size": 256,
     "lr": 1e-2,
     "average": 0.998,
     "weight_step": 0.1,
