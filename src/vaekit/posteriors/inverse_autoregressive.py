@@ -104,7 +104,7 @@ class InverseAutoregressive(Family):
                 f"inverse-autoregressive needs at least 1 step, 1 context number and 1 hidden layer, "
                 f"got steps={steps}, context={context}, hidden={list(hidden)}"
             )
-        self.transforms, self.context, self.hidden = steps, context, list(hidden)
+        self.steps, self.context, self.hidden = steps, context, list(hidden)
 
     def bind(self, shapes: Shapes) -> Self:
         """Phi is (1, 2 D + context) for D latent dimensions."""
@@ -112,7 +112,7 @@ class InverseAutoregressive(Family):
             raise ValueError("a posterior is bound to the latent shape, which is not known yet")
         self.event, dim = shapes.latent, shapes.latent.numel()
         self.phi = Size([1, 2 * dim + self.context])
-        self.flow = nn.ModuleList(AutoregressiveStep(dim, self.context, self.hidden) for _ in range(self.transforms))
+        self.flow = nn.ModuleList(AutoregressiveStep(dim, self.context, self.hidden) for _ in range(self.steps))
         return self
 
     def forward(self, phi: Tensor) -> InverseAutoregressivePosterior:
