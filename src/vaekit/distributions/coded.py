@@ -28,15 +28,13 @@ class Grid(NamedTuple):
     step: Tensor
     counts: Tensor
 
-    def symbols(self, x: Tensor) -> Tensor:
-        """The numbers s of values (..., *event). Raises ValueError for values beyond the ends."""
+    def nearest(self, x: Tensor) -> Tensor:
+        """The numbers s whose values are nearest to x (..., *event)."""
         symbols = ((x.double() - self.low) / self.step).round().nan_to_num(0).long()
-        if ((symbols < 0) | (symbols >= self.counts)).any():
-            raise ValueError("there is a value outside of the range that the code is made for")
-        return symbols
+        return torch.minimum(symbols.clamp(min=0), self.counts - 1)
 
     def values(self, symbols: Tensor) -> Tensor:
-        """The reverse, in float32."""
+        """The values with the numbers s, in float32."""
         return (self.low + self.step * symbols).float()
 
     def at(self, part: Any) -> Grid:

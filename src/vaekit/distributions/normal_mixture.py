@@ -25,12 +25,21 @@ class NormalMixture(Density):
     @property
     def mean(self) -> Tensor:
         """Σ_m w_m mean_m."""
-        weights = self.logits.exp().view(*self.logits.shape, *[1] * self.dims)
-        return (weights * self.loc).sum(-1 - self.dims)
+        return self._average(self.loc)
+
+    @property
+    def variance(self) -> Tensor:
+        """Σ_m w_m (exp(log_var_m) + mean_m²) - mean², not below 0."""
+        second = self._average(self.loc.square() + self.log_var.exp())
+        return (second - self.mean.square()).clamp(min=0)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density, (..., *batch)."""
         return self.log_joint(value).logsumexp(-1)
+
+    def _average(self, values: Tensor) -> Tensor:
+        weights = self.logits.exp().view(*self.logits.shape, *[1] * self.dims)
+        return (weights * values).sum(-1 - self.dims)
 
     def log_joint(self, value: Tensor) -> Tensor:
         """log w_m + log-density under component m, (..., *batch, M)."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
-import math
 import shutil
 import subprocess
 import tempfile
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = {  # what Pillow calls them, with the settings of the smallest files
+from .sheets import Formats, on_a_sheet, writable
+
+FORMATS: Formats = {  # with the settings of the smallest files
     "PNG": ("PNG", {"optimize": True}),
     "WebP": ("WEBP", {"lossless": True, "quality": 100, "method": 6}),
     "JPEG XL": ("JXL", {"lossless": True, "effort": 9}),
@@ -45,13 +44,10 @@ def of_pictures(pictures: np.ndarray) -> dict[str, int]:
     """Bytes of pictures (N, H, W) or (N, H, W, 3), uint8: of a file for each, extrapolated from the first thousand, and
     of one file with all of them on a sheet. WebP and JPEG XL are left out where Pillow lacks them.
     """
-    with suppress(ImportError):
-        import_module("pillow_jxl")
-    Image.init()
-    found, sheet = {}, _sheet(pictures)
-    for name, (format, settings) in FORMATS.items():
-        if format not in Image.SAVE or not len(pictures):
-            continue
+    if not len(pictures):
+        return {}
+    found, sheet = {}, on_a_sheet(pictures)
+    for name, (format, settings) in writable(FORMATS).items():
         some = sum(_size(picture, format, settings) for picture in pictures[:EACH])
         found[f"{name} each"] = round(some * len(pictures) / min(EACH, len(pictures)))
         if max(sheet.shape[:2]) <= SHEET:
@@ -80,14 +76,3 @@ def _size(picture: np.ndarray, format: str, settings: Mapping[str, Any]) -> int:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format, **settings)
     return len(file.getvalue())
-
-
-def _sheet(pictures: np.ndarray) -> np.ndarray:
-    """All pictures side by side, as square as it gets; what is left is black."""
-    count, height, width, *channels = pictures.shape
-    columns = max(1, math.ceil(math.sqrt(count)))
-    rows = -(-count // columns)
-    tiles = np.zeros((rows * columns, height, width, *channels), np.uint8)
-    tiles[:count] = pictures
-    tiles = tiles.reshape(rows, columns, height, width, *channels).swapaxes(1, 2)
-    return tiles.reshape(rows * height, columns * width, *channels)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 
+from .sheets import Formats, off_a_sheet, on_a_sheet, writable
 from .ssim import ssim
 
 QUALITIES = (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90)  # to some codecs 100 means something else
-FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = {  # what Pillow calls them, with the settings of small files
+FORMATS: Formats = {  # with the settings of small files
     "JPEG": ("JPEG", {"optimize": True, "progressive": True}),
     "WebP": ("WEBP", {"method": 6}),
     "AVIF": ("AVIF", {}),
@@ -49,10 +48,7 @@ def peers() -> dict[str, Codec]:
     """JPEG, WebP, AVIF and, where pillow-jxl-plugin is installed, JPEG XL: all pictures in one file, side by side, so
     that they share its header and its tables.
     """
-    with suppress(ImportError):
-        import_module("pillow_jxl")
-    Image.init()
-    return {name: _on_a_sheet(*choice) for name, choice in FORMATS.items() if choice[0] in Image.SAVE}
+    return {name: _codec(*choice) for name, choice in writable(FORMATS).items()}
 
 
 def _point(pictures: Pictures, quality: float, size: int, decoded: Pictures) -> Point:
@@ -62,17 +58,14 @@ def _point(pictures: Pictures, quality: float, size: int, decoded: Pictures) -> 
     return Point(quality, size / len(pictures), psnr, float(ssim(before, after).mean()), decoded)
 
 
-def _on_a_sheet(format: str, settings: Mapping[str, Any]) -> Codec:
+def _codec(format: str, settings: Mapping[str, Any]) -> Codec:
     def codec(pictures: Pictures, quality: float) -> tuple[int, Pictures]:
         count, height, width, channels = pictures.shape
-        columns = math.ceil(math.sqrt(count))
-        rows = -(-count // columns)
-        tiles = np.concatenate([pictures, np.zeros((rows * columns - count, height, width, channels), np.uint8)])
-        tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-        sheet = Image.fromarray(tiles.reshape(rows * height, columns * width, channels).squeeze())
+        whole = on_a_sheet(pictures)
+        sheet = Image.fromarray(whole.squeeze(2) if channels == 1 else whole)
         file = io.BytesIO()
         sheet.save(file, format, quality=round(quality), **settings)
-        decoded = np.asarray(Image.open(file).convert(sheet.mode)).reshape(tiles.shape)
-        return len(file.getvalue()), decoded.swapaxes(1, 2).reshape(-1, height, width, channels)[:count]
+        decoded = np.asarray(Image.open(file).convert(sheet.mode)).reshape(whole.shape)
+        return len(file.getvalue()), off_a_sheet(decoded, count, height, width)
 
     return codec

@@ -104,7 +104,7 @@ def _of_file(run: Run, path: Path, whole: bytes) -> Source:
         return Source(items, len(lines), lambda rows: b"".join(lines[rows]), "file", _BEFORE.pack(len(names)) + names)
     x = load_dataset(path).x
     if isinstance(x, Table):
-        raise ValueError("tables are not coded yet")
+        raise ValueError(f"it is a table, but the run was trained on {run.schema.words}")
     for dtype in (x.dtype, x.dtype.newbyteorder()):
         source = of_array(run, x.astype(dtype, copy=False))
         content = source.contents(slice(None))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-import torch
-
 from vaekit.core import LatentModel
 from vaekit.tasks.lossy import check_lossy, decode_latents, encode_latents
 
@@ -35,9 +33,7 @@ class LossyCodec(Codec):
 
     def decode(self, payload: bytes, n: int) -> bytes:
         """What is left of them. Raises ValueError for what cannot be a chunk of this model."""
-        low, step, counts = self.items.grid
-        nearest = ((decode_latents(self.model, payload, n).double() - low) / step).round().nan_to_num(0).long()
-        return self.items.join(Part(torch.minimum(nearest.clamp(min=0), counts - 1)))
+        return self.items.join(Part(self.items.grid.nearest(decode_latents(self.model, payload, n))))
 
     def to_json(self, count: int) -> dict[str, Any]:
         """What a file's header says, without a probe: a checksum in each chunk tells whether its latents come back."""

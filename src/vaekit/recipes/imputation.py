@@ -63,7 +63,7 @@ class Imputer:
     @property
     def schema(self) -> TableSchema:
         """That of all runs."""
-        return _table_schema(self.runs[0])
+        return self.runs[0].table_schema("missing cells are those of tables")
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,10 +253,3 @@ def _widening(misses: Tensor, level: float) -> Tensor:
 
     overall = quantile(misses.flatten())
     return torch.stack([quantile(one) if (~one.isnan()).sum() >= ENOUGH else overall for one in misses.T])
-
-
-def _table_schema(run: Run) -> TableSchema:
-    """The run's schema. Raises ValueError unless it is of a table."""
-    if not isinstance(run.schema, TableSchema):
-        raise ValueError(f"missing cells are those of tables, but this run was trained on {run.schema.words}")
-    return run.schema

@@ -67,6 +67,12 @@ class Run:
         write_card(folder, self.request, self.schema, self.model, self.history)
         return folder.path
 
+    def table_schema(self, what: str) -> TableSchema:
+        """The schema, if it is a table's. Raises ValueError that says what needs one if not."""
+        if not isinstance(self.schema, TableSchema):
+            raise ValueError(f"{what}, but this run was trained on {self.schema.words}")
+        return self.schema
+
     def feed(self, raw: Any, y: Any = None) -> Feed:
         """Raw items, checked against the schema, as examples for tasks; y tells a conditional model what they are."""
         return Feed.from_raw(self.schema, raw, y=y)

@@ -18,6 +18,7 @@ from .request import TrainRequest, altered
 from .run import Run, infer_schema, train
 
 Where = Mapping[str, Any]
+SYNTHETIC = "synthetic rows are of tables"
 SEEN = 180_000  # rows that a training should see, repeats included
 
 
@@ -57,7 +58,7 @@ def synthesize(run: Run, n: int, where: Where | None = None, *, seed: int = 0) -
 
     Raises ValueError for a run that is not on a table, and for columns and values that its data do not have.
     """
-    schema = table_schema(run)
+    schema = run.table_schema(SYNTHETIC)
     fixed = None if not where else torch.from_numpy(fixed_cells(schema, where))
     x = tasks.synthesize(run.model, n, fixed, run.context(1), seed=seed)
     schema, cells = blank(schema, x.numpy())
@@ -66,12 +67,5 @@ def synthesize(run: Run, n: int, where: Where | None = None, *, seed: int = 0) -
 
 def plain_schema(run: Run) -> TableSchema:
     """The schema of the rows as they came, without the columns that say what is missing."""
-    schema = table_schema(run)
+    schema = run.table_schema(SYNTHETIC)
     return blank(schema, np.empty((0, *schema.shape)))[0]
-
-
-def table_schema(run: Run) -> TableSchema:
-    """The run's schema. Raises ValueError unless it is of a table."""
-    if not isinstance(run.schema, TableSchema):
-        raise ValueError(f"synthetic rows are of tables, but this run was trained on {run.schema.words}; use sample")
-    return run.schema

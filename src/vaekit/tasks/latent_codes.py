@@ -89,7 +89,9 @@ class NormalCode(LatentCode):
 
     def _cells(self, q: DiagonalNormal) -> Cells:
         loc = (self._in_a_row(q.loc) - self.loc) / self.scale
-        return _normal_cells(loc, self._in_a_row((0.5 * q.log_var).exp()) / self.scale, self.bits)
+        rate = self.scale / self._in_a_row((0.5 * q.log_var).exp())
+        edges = _bins(self.bits)[0]
+        return Cells(lambda s, at: torch.special.ndtr((edges[s] - loc[at]) * rate[at]), len(loc), 2**self.bits)
 
     def _in_a_row(self, values: Tensor) -> Tensor:
         """(*event) or (B, *event) ↦ (B · event,) in float64."""
@@ -107,9 +109,8 @@ class MixtureCode(NormalCode):
     """
 
     def __init__(self, p: NormalMixture, rows: int, bits: int):
-        mean, second = p.mean, NormalMixture(p.logits, p.loc.square() + p.log_var.exp(), p.log_var, p.dims).mean
-        spread = (second - mean.square()).clamp(min=1e-12).log() + 2 * torch.tensor(MARGIN).log()
-        super().__init__(DiagonalNormal(mean, spread, p.dims), rows, bits)
+        spread = p.variance.clamp(min=1e-12).log() + 2 * torch.tensor(MARGIN).log()
+        super().__init__(DiagonalNormal(p.mean, spread, p.dims), rows, bits)
         self.mixture = p
 
     def pop_posterior(self, stack: Stack, q: Any) -> Tensor:
@@ -190,9 +191,3 @@ def latent_code(p: Distribution, rows: int, bits: int = FINE) -> LatentCode:
         f"a prior of {type(p).__name__} has no bins to code latents in: train with prior 'standard-normal' or "
         "'gaussian-mixture', or refit with the latter"
     )
-
-
-def _normal_cells(loc: Tensor, scale: Tensor, bits: int) -> Cells:
-    """The bins of N(0, 1) under N(loc, scale²), (n,) each."""
-    edges, rate = _bins(bits)[0], 1 / scale
-    return Cells(lambda s, at: torch.special.ndtr((edges[s] - loc[at]) * rate[at]), len(loc), 2**bits)
