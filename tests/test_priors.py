@@ -33,6 +33,7 @@ from vaekit.priors import (
     UniformCodesPrior,
     VampPrior,
 )
+from vaekit.priors.codes import UniformCodes
 from vaekit.training import Feed, Reporter
 from vaekit.training.refit import refit_prior
 
@@ -147,6 +148,30 @@ def test_flows_start_near_the_standard_normal_whatever_the_latent_shape(kind, la
     expected = Normal(0.0, 1.0).log_prob(z).flatten(1).sum(1)
     assert (p.log_prob(z) - expected).abs().max() < math.sqrt(math.prod(latent))
     assert p.sample(Size([2])).shape == (2, *latent)
+
+
+def test_a_tempered_mixture_has_narrower_components_of_the_same_weight():
+    logits, mean, log_var = torch.randn(7), 3 * torch.randn(7, 4), torch.randn(7, 4)
+    cool, z = NormalMixture(logits, mean, log_var, 1).tempered(0.5), torch.randn(20, 4)
+    expected = mixture_of(logits, mean, log_var + 2 * math.log(0.5)).log_prob(z)
+    torch.testing.assert_close(cool.log_prob(z), expected, atol=1e-4, rtol=1e-5)
+
+
+def test_a_tempered_flow_starts_from_a_narrower_normal():
+    p = FlowPrior("realnvp", transforms=2, hidden=(8,)).bind(shapes())()
+    cool = p.tempered(0.5).tempered(0.5)
+    with isolated_rng(0):
+        base = torch.randn(6, 4)
+    with isolated_rng(0):
+        z = cool.sample(Size([6]))
+    torch.testing.assert_close(z, p.transform.inv(0.25 * base).view_as(z))
+    expected = Normal(0.0, 0.25).log_prob(0.25 * base).sum(-1) + p.transform.call_and_ladj(z)[1]
+    torch.testing.assert_close(cool.log_prob(z), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_codes_have_no_temperature():
+    with pytest.raises(TypeError, match="UniformCodes is not made of normals"):
+        UniformCodes(None, Size(), Size([4])).tempered(0.5)
 
 
 @pytest.mark.parametrize("prior", [FlowPrior(), VampPrior(3), GaussianMixture(3), CodeTransformer(1, 8, 2)])

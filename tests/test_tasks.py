@@ -17,6 +17,7 @@ from vaekit.tasks import (
     interpolate,
     latent_grid,
     reconstruct,
+    sample_latents,
     traverse,
 )
 from vaekit.tasks.chunks import inference
@@ -164,6 +165,16 @@ class TestGeneration:
         a, b, c = (generate(three.model(), 4, draw=True, seed=seed) for seed in (1, 1, 2))
         assert torch.equal(a, b)
         assert not torch.equal(a, c)
+
+    def test_a_temperature_is_the_spread_of_the_latents(self, three):
+        plain, cool = (sample_latents(three.model(), 50, temperature=t, seed=3) for t in (1.0, 0.25))
+        assert torch.allclose(cool, 0.25 * plain)
+        assert torch.allclose(generate(three.model(), 50, temperature=0.25, seed=3), affine(three, cool), atol=1e-5)
+
+    @pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
+    def test_refuses_other_temperatures(self, three, temperature):
+        with pytest.raises(ValueError, match="a temperature above 0"):
+            sample_latents(three.model(), 1, temperature=temperature)
 
     @pytest.mark.parametrize("n", [0, -1])
     def test_refuses_to_generate_nothing(self, three, n):

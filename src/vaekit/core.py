@@ -375,9 +375,12 @@ class LatentModel(Part):
     def priors(self, c: Tensor | None = None) -> tuple[Distribution, ...]:
         """What the latents of ``events`` are drawn from, independently: batch shape () or (B,)."""
 
-    def sample(self, n: int, c: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Draw n latents from the prior, coarse to fine, (n, *event) each."""
-        return tuple(draw_prior(p, n) for p in self.priors(c))
+    def sample(self, n: int, c: Tensor | None = None, temperature: float = 1.0) -> tuple[Tensor, ...]:
+        """Draw n latents from the prior, coarse to fine, (n, *event) each; its normals ``temperature`` times as wide.
+
+        Raises TypeError for a temperature other than 1 of a prior that is not made of normals.
+        """
+        return tuple(draw_prior(p, n, temperature) for p in self.priors(c))
 
     @abstractmethod
     def decode(self, z: tuple[Tensor, ...], c: Tensor | None = None) -> Distribution:
@@ -456,8 +459,9 @@ def terms(model: LatentModel, batch: Batch, samples: int = 1, noise: Noise | Non
     return trace, masked_log_prob(trace.px, x, batch.mask)
 
 
-def draw_prior(p: Distribution, n: int) -> Tensor:
-    """N draws from a prior of batch shape () or (n,)."""
+def draw_prior(p: Distribution, n: int, temperature: float = 1.0) -> Tensor:
+    """N draws from a prior of batch shape () or (n,), which is tempered unless ``temperature`` is 1."""
+    p = p if temperature == 1 else p.tempered(temperature)  # pyright: ignore[reportAttributeAccessIssue]
     return p.sample(Size() if p.batch_shape else Size([n]))
 
 

@@ -22,6 +22,12 @@ class Density(Distribution):
         """None."""
         return {}
 
+    def tempered(self, temperature: float) -> Distribution:
+        """The distribution with the spread of its normals ``temperature`` times as large: below 1 draws are more
+        alike and more typical.
+        """
+        raise TypeError(f"{type(self).__name__} is not made of normals, so its temperature is 1")
+
     def steps(self, mask: Tensor | None = None) -> Steps:
         """The elements in parts, each given those before: yields where a part is, an index of the elements, and its
         elementwise distribution, is sent the part's values, and returns all values.

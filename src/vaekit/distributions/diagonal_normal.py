@@ -33,6 +33,10 @@ class DiagonalNormal(Density):
         """The standard deviation, exp(½ log-variance)."""
         return (0.5 * self.log_var).exp()
 
+    def tempered(self, temperature: float) -> "DiagonalNormal":
+        """N(mean, temperature² · exp(log_var))."""
+        return DiagonalNormal(self.loc, self.log_var + 2 * math.log(temperature), self.dims)
+
     def rsample(self, sample_shape: _size = NONE) -> Tensor:
         """Mean + stddev · ε."""
         return self.loc + self.stddev * torch.randn(*sample_shape, *self.loc.shape, device=self.loc.device)

@@ -33,25 +33,41 @@ def decode(model: LatentModel, z: Tensor, c: Tensor | None = None, *, draw: bool
         return torch.cat(parts)
 
 
-def generate(model: LatentModel, n: int, c: Tensor | None = None, *, draw: bool = False, seed: int = 0) -> Tensor:
+def generate(
+    model: LatentModel,
+    n: int,
+    c: Tensor | None = None,
+    *,
+    draw: bool = False,
+    temperature: float = 1.0,
+    seed: int = 0,
+) -> Tensor:
     """N new examples: z from the prior, then the mean of p(x|z), or with ``draw`` a sample of it; c as there."""
-    z = sample_latents(model, n, c, seed=seed)
+    z = sample_latents(model, n, c, temperature=temperature, seed=seed)
     return decode(model, z, c, draw=draw, seed=seed + 1)
 
 
-def sample_latents(model: LatentModel, n: int, c: Tensor | None = None, *, seed: int = 0) -> Tensor:
-    """N draws of all latents from the prior, (n, D)."""
+def sample_latents(
+    model: LatentModel, n: int, c: Tensor | None = None, *, temperature: float = 1.0, seed: int = 0
+) -> Tensor:
+    """N draws of all latents from the prior, (n, D), its normals ``temperature`` times as wide: below 1 examples are
+    more alike and more typical, above 1 more varied and more often wrong.
+    """
     if n < 1:
         raise ValueError(f"expected to generate at least 1 example, got n={n}")
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"expected a temperature above 0, got {temperature:g}")
     c = _context(model, n, c)
     with inference(model), isolated_rng(seed):
         parts = [
-            torch.cat(
-                [z.flatten(1) for z in model.sample(min(ROWS, n - at), None if c is None else c[at : at + ROWS])], 1
-            )
+            _flat(model.sample(min(ROWS, n - at), None if c is None else c[at : at + ROWS], temperature))
             for at in range(0, n, ROWS)
         ]
     return torch.cat(parts).cpu()
+
+
+def _flat(z: Sequence[Tensor]) -> Tensor:
+    return torch.cat([each.flatten(1) for each in z], 1)
 
 
 def latent_size(model: LatentModel) -> int:
