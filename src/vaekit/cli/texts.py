@@ -242,6 +242,34 @@ is a run of its own; RUN is not changed.""",
 """,
     "vaekit.cli.refit:refit",
 )
+EXPLORE = Text(
+    "vaekit explore RUN... [OPTIONS]",
+    "Look into a run in the browser.",
+    """Opens a page on this machine: the plane of the latent space, decoded live under the pointer, the data as points
+in it, walks between items, your own items, samples, and how the training went. RUN is the folder of a run, or one that
+holds several; a run that is still being trained is followed. Needs the extra "serve".""",
+    """Examples
+
+  vaekit explore runs/article
+  vaekit explore runs/ --port 8000 --no-browser
+""",
+    "vaekit.cli.serve:explore",
+)
+SERVE = Text(
+    "vaekit serve RUN... [OPTIONS]",
+    "Answer requests over HTTP.",
+    """The tasks of a run as a service: encode, decode, reconstruct, sample, score, detect, impute, compress; JSON, .npy
+and PNG both ways. /docs describes it. RUN is the folder of a run, or one that holds several, which requests name by
+?run=NAME. Only this machine is answered unless --host says otherwise, which needs a token: --token or $VAEKIT_TOKEN.
+Needs the extra "serve".""",
+    """Examples
+
+  vaekit serve runs/article
+  vaekit serve runs/article runs/people --port 9000
+  VAEKIT_TOKEN=$(openssl rand -hex 16) vaekit serve runs/article --host 0.0.0.0
+""",
+    "vaekit.cli.serve:serve",
+)
 INFO = Text(
     "vaekit info [RUN|PRESET]",
     "Show what a run or a preset consists of, or what there is.",
@@ -305,6 +333,8 @@ COMMANDS = {
     "decompress": DECOMPRESS,
     "compare": COMPARE,
     "refit": REFIT,
+    "explore": EXPLORE,
+    "serve": SERVE,
     "info": INFO,
     "data": DATA,
 }

@@ -1,0 +1,81 @@
+"""Whatever goes wrong as one sentence of JSON, ``{"error": "..."}``, with the status that says whose fault it is."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from .worker import BusyError
+
+log = logging.getLogger("vaekit.server")
+
+
+class RefusedError(Exception):
+    """A request that is answered with a status of 4xx and a sentence."""
+
+    def __init__(self, status: int, sentence: str):
+        super().__init__(sentence)
+        self.status = status
+
+
+def answer(status: int, sentence: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """The answer to a request that failed."""
+    return JSONResponse({"error": sentence}, status, headers)
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Let an app answer every exception in this way."""
+
+    @app.exception_handler(RefusedError)
+    async def refused(request: Request, error: RefusedError) -> JSONResponse:
+        return answer(error.status, str(error))
+
+    @app.exception_handler(BusyError)
+    async def busy(request: Request, error: BusyError) -> JSONResponse:
+        return answer(503, str(error), {"Retry-After": "1"})
+
+    @app.exception_handler(KeyError)
+    async def unknown(request: Request, error: KeyError) -> JSONResponse:
+        return answer(404, str(error.args[0]) if error.args else "there is no such thing")
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(422, sentence_of(error))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        return answer(error.status_code, _words(error, request), dict(error.headers or {}))
+
+    @app.exception_handler(ValueError)
+    @app.exception_handler(TypeError)
+    @app.exception_handler(OSError)
+    async def unsuited(request: Request, error: Exception) -> JSONResponse:
+        return answer(422, " ".join(str(error).split()) or type(error).__name__)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        log.error("unexpected error", exc_info=error)
+        return answer(500, f"unexpected {type(error).__name__} in the server; its log says more")
+
+
+def sentence_of(error: RequestValidationError) -> str:
+    """The first thing that is wrong with a request."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+    problem = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    given = first.get("input")
+    shown = "" if isinstance(given, dict | list | bytes | None) else f", got {str(given)[:80]!r}"
+    return problem if first["type"] == "value_error" else f"{place}: {problem[:1].lower()}{problem[1:]}{shown}"
+
+
+def _words(error: HTTPException, request: Request) -> str:
+    if error.status_code == 404:
+        return f"there is nothing at {request.url.path[:80]}; /docs lists what there is"
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return f"{request.url.path[:80]} takes {allowed}, not {request.method}"
+    return str(error.detail)

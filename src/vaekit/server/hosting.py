@@ -1,0 +1,151 @@
+"""Runs that are hosted by name, and what is known of each, computed when first asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from vaekit import tasks
+from vaekit.recipes import Run
+from vaekit.recipes.examples import Examples, choose_examples
+from vaekit.store import RunFolder
+
+T = TypeVar("T")
+LOOK = 1.0  # seconds between two looks whether a run has trained on
+
+
+class Hosted:
+    """A run with its name, its folder if it has one, and facts about it.
+
+    Everything but ``name``, ``path`` and :meth:`stale` is for the worker's thread. Facts are kept until the run is read
+    again, because it was trained on.
+    """
+
+    def __init__(self, name: str, path: Path | None = None, run: Run | None = None, device: str = "auto"):
+        self.name, self.path, self.device = name, path, device
+        self._run = run
+        self._facts: dict[Any, Any] = {}
+        self._version = self._stamp()
+        self._looked = time.monotonic()
+
+    @property
+    def run(self) -> Run:
+        """The run, read when first asked for. Raises OSError or ValueError with one sentence if it cannot be."""
+        if self._run is None:
+            assert self.path is not None
+            self._version = self._stamp()
+            self._run = Run.load(self.path, self.device)
+        return self._run
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the run is in memory."""
+        return self._run is not None
+
+    def fact(self, key: Any, compute: Callable[[], T]) -> T:
+        """What ``compute`` gives, computed once for each state of the run; ``key`` is hashable."""
+        run = self.run
+        if key not in self._facts:
+            value = compute()
+            if run is not self._run:
+                return value
+            self._facts[key] = value
+        return self._facts[key]
+
+    def stale(self) -> bool:
+        """Whether the folder holds newer weights than those that are loaded; looks at most once a second."""
+        if self.path is None or self._run is None or time.monotonic() - self._looked < LOOK:
+            return False
+        self._looked = time.monotonic()
+        return self._stamp() != self._version
+
+    def refresh(self) -> None:
+        """Read the run again and forget the facts."""
+        if self.path is not None:
+            self._version = self._stamp()
+            self._run = Run.load(self.path, self.device)
+            self._facts.clear()
+
+    def examples(self) -> Examples:
+        """The data that say most about the run, see :func:`vaekit.recipes.choose_examples`.
+
+        Raises ValueError or OSError with one sentence where they are not known or not found.
+        """
+        return self.fact("examples", lambda: choose_examples(self.run))
+
+    def latents(self) -> torch.Tensor:
+        """Posterior means of the examples, (N, D)."""
+        return self.fact("latents", lambda: tasks.encode(self.run.model, self._feed()))
+
+    def axes(self) -> list[int]:
+        """The latent dimensions, the one along which the examples' means vary most first."""
+        return self.fact("axes", lambda: self.latents().var(0).argsort(descending=True).tolist())
+
+    def _feed(self) -> Any:
+        examples = self.examples()
+        return self.run.feed(examples.x, examples.y)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        if self.path is None:
+            return None
+        try:
+            found = RunFolder(self.path).model.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+
+class Host:
+    """Hosted runs by name, in order; the first is meant where none is named."""
+
+    def __init__(self, hosted: Iterable[Hosted]):
+        self._hosted = {one.name: one for one in hosted}
+        if not self._hosted:
+            raise ValueError("expected at least one run to serve, got none")
+
+    @classmethod
+    def open(cls, paths: Iterable[str | Path], device: str = "auto") -> Host:
+        """The runs in these folders, or in the folders below them. Raises OSError or ValueError if there is none."""
+        found: dict[str, Hosted] = {}
+        for path in [run for given in paths for run in _runs_in(Path(given).expanduser())]:
+            name = _free_name(path, found)
+            found[name] = Hosted(name, path, device=device)
+        return cls(found.values())
+
+    @classmethod
+    def of(cls, runs: Mapping[str, Run]) -> Host:
+        """Runs that are loaded already."""
+        return cls(Hosted(name, run.path, run) for name, run in runs.items())
+
+    @property
+    def names(self) -> list[str]:
+        """The names, in order."""
+        return list(self._hosted)
+
+    def get(self, name: str | None = None) -> Hosted:
+        """The run of that name, or the first. Raises KeyError with a sentence if there is none."""
+        if name is None:
+            return next(iter(self._hosted.values()))
+        if name not in self._hosted:
+            raise KeyError(f"there is no run {name[:80]!r}; there are: {', '.join(self._hosted)}")
+        return self._hosted[name]
+
+
+def _runs_in(path: Path) -> list[Path]:
+    """The folder itself if it is a run, else the runs directly below it."""
+    if path.is_dir() and not (path / "config.json").exists():
+        below = sorted(inner for inner in path.iterdir() if (inner / "config.json").exists())
+        if below:
+            return [RunFolder.open(inner).path for inner in below]
+    return [RunFolder.open(path).path]
+
+
+def _free_name(path: Path, taken: Mapping[str, Any]) -> str:
+    """The folder's name, with that of the folder above or a number where it is taken."""
+    name = path.resolve().name
+    candidates = [name, f"{path.resolve().parent.name}-{name}", *(f"{name}-{count}" for count in range(2, 10_000))]
+    return next(candidate for candidate in candidates if candidate not in taken)
