@@ -441,8 +441,8 @@ def test_clusters_carry_the_class_names(tmp_path):
 
 
 def test_transparency_is_put_on_white():
-    from vaekit.cli.pictures import as_pictures
     from vaekit.data import Schema
+    from vaekit.data.pictures import as_pictures
 
     raw = np.zeros((2, 8, 8, 4), np.uint8)
     raw[1, ..., 0], raw[1, ..., 3] = 255, 51

@@ -24,11 +24,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from PIL import ExifTags, Image
 from sklearn.preprocessing import StandardScaler
 
 from vaekit import data
 from vaekit.data import Dataset, Schema, arrayfiles, download, published
+from vaekit.data.pictures import as_pixels, item_from_file
 
 F32 = np.float32
 RNG = np.random.default_rng(0)
@@ -762,3 +763,53 @@ def test_describe_counts_what_is_there():
     assert (figures["kind"], figures["items"], figures["item_shape"]) == ("vector", 3, [2])
     assert json.loads(json.dumps(figures)) == figures
     assert data.describe(Dataset("t", np.linspace(0, 1, 600).reshape(300, 2)))["levels"] is None
+
+
+class TestPicturesAsItems:
+    @staticmethod
+    def file(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, kind)
+        return stream.getvalue()
+
+    @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+    def test_a_picture_of_the_right_size_is_the_item_itself(self, kind):
+        rng = np.random.default_rng(0)
+        for raw in (rng.integers(0, 256, (2, 6, 5), np.uint8), rng.integers(0, 256, (2, 6, 5, 3), np.uint8)):
+            schema = Schema.infer(raw)
+            assert np.array_equal(item_from_file(schema, self.file(raw[1], kind)), raw[1:])
+
+    def test_the_middle_is_scaled_to_the_size_and_the_range(self):
+        schema = Schema.infer(np.array([[[0, 16], [3, 5]]] * 2, np.uint8))  # whole numbers from 0 to 16
+        wide = np.zeros((20, 60), np.uint8)
+        wide[:, 20:40] = 255
+        assert item_from_file(schema, self.file(wide)).tolist() == [[[16, 16], [16, 16]]]
+
+    def test_colour_becomes_grey_and_transparency_white(self):
+        schema = Schema.infer(np.array([[[0, 255], [3, 5]]] * 2, np.uint8))
+        clear = np.zeros((2, 2, 4), np.uint8)
+        clear[0] = [255, 0, 0, 255]
+        assert item_from_file(schema, self.file(clear)).tolist() == [[[76, 76], [255, 255]]]
+
+    def test_deep_pictures_and_those_that_are_turned(self):
+        schema = Schema.infer(np.array([[[0, 255], [3, 5]]] * 2, np.uint8))
+        assert item_from_file(schema, self.file(np.full((2, 2), 257 * 100, np.uint16))).tolist() == [[[100] * 2] * 2]
+        stream, exif = io.BytesIO(), Image.Exif()
+        exif[ExifTags.Base.Orientation] = 3
+        Image.fromarray(np.array([[1, 2], [3, 4]], np.uint8)).save(stream, "PNG", exif=exif)
+        assert item_from_file(schema, stream.getvalue()).tolist() == [[[4, 3], [2, 1]]]
+
+    @pytest.mark.parametrize("content", [b"", b"no picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+    def test_other_files_are_refused(self, content):
+        schema = Schema.infer(np.array([[[0, 255], [3, 5]]] * 2, np.uint8))
+        with pytest.raises(ValueError, match=r"cannot read this file: it is no image of a known kind \(PNG, JPEG"):
+            item_from_file(schema, content)
+        with pytest.raises(ValueError, match="cannot read this file"):
+            item_from_file(schema, self.file(np.zeros((90, 90), np.uint8))[:60])
+
+    def test_pictures_are_items_of_images_alone(self):
+        schema = Schema.infer(np.random.default_rng(0).normal(size=(9, 4)))
+        with pytest.raises(ValueError, match="expected vectors, 4, float64, continuous, but got an image file"):
+            item_from_file(schema, self.file(np.zeros((2, 2), np.uint8)))
+        with pytest.raises(ValueError, match="pictures are those of images"):
+            as_pixels(schema, np.zeros((1, 4)))

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vaekit import plots, store
-
-from .pictures import as_pictures
+from vaekit.data.pictures import as_pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -146,7 +145,7 @@ def _write_images(folder: Path, schema: Schema, x: Tensor) -> None:
     if schema.kind != "image":
         raise ValueError("a folder of PNG files is for images, but the data are vectors; write .npy or .png")
     folder.mkdir(exist_ok=True)
-    pixels = np.rint(as_pictures(schema, x).clip(0, 1) * 255).astype(np.uint8)
+    pixels = as_pixels(schema, x)
     digits = max(4, len(str(len(pixels) - 1)))
     for i, image in enumerate(pixels):
         with store.replacing(folder / f"{i:0{digits}}.png") as temporary:

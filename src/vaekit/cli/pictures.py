@@ -14,9 +14,10 @@ from torch import Tensor
 
 from vaekit import plots, tasks
 from vaekit.container import Reader
-from vaekit.data import Schema, Table, TableSchema
+from vaekit.data import Table, TableSchema
 from vaekit.data.columns import as_numbers
 from vaekit.data.natives import missing_cells
+from vaekit.data.pictures import as_pictures, as_pixels
 from vaekit.evaluation.latent import kl_each
 from vaekit.evaluation.rate_distortion import peers
 from vaekit.evaluation.rate_distortion import rate_distortion as measure
@@ -139,13 +140,16 @@ def rate_distortion(run: Run, examples: Examples, n: int = 400) -> Figure:
     if run.schema.kind != "image":
         raise ValueError("rate and distortion are those of pictures; choose other kinds of pictures for this run")
 
+    def pixels(raw: np.ndarray) -> np.ndarray:
+        return as_pixels(run.schema, run.schema.normalize(raw))
+
     def ours(_: np.ndarray, quality: float) -> tuple[int, np.ndarray]:
         stream = io.BytesIO()
         codec.compress(run, codec_files.of_array(run, raw), stream, quality=quality)
         restored = codec.decompress(run, Reader(stream.getvalue()))
-        return len(stream.getvalue()), _in_bytes(run, codec_files.array(restored))
+        return len(stream.getvalue()), pixels(codec_files.array(restored))
 
-    pictures = _in_bytes(run, raw)
+    pictures = pixels(raw)
     points = {name: measure(pictures, each) for name, each in {"vaekit": ours, **peers()}.items()}
     like = points["vaekit"][len(points["vaekit"]) // 2].size
     rows = {"original": pictures[:COLUMNS] / 255}
@@ -154,11 +158,6 @@ def rate_distortion(run: Run, examples: Examples, n: int = 400) -> Figure:
         rows[f"{name}, {nearest.size:.0f} bytes"] = nearest.decoded[:COLUMNS] / 255
     lines = {name: [point[1:4] for point in found if math.isfinite(point.psnr)] for name, found in points.items()}
     return plots.rate_distortion(lines, rows, title=f"{len(raw):,} of {examples.description}")
-
-
-def _in_bytes(run: Run, raw: np.ndarray) -> np.ndarray:
-    """Pictures in 8 bits, (N, H, W, C)."""
-    return (255 * as_pictures(run.schema, torch.from_numpy(run.schema.normalize(raw)))).round().astype(np.uint8)
 
 
 def curves(run: Run) -> Figure:
@@ -200,21 +199,3 @@ def draw(
         given["examples"] = parts["train"] if name == "clusters" else next(iter(parts.values()))
     known = inspect.signature(PICTURES[name]).parameters
     return PICTURES[name](run, **{key: value for key, value in given.items() if key in known and value is not None})
-
-
-def as_pictures(schema: Schema | TableSchema, x: Tensor) -> np.ndarray:
-    """Model units (..., C, H, W) ↦ images (..., H, W, C), clipped to [0, 1], on white; vectors stay; of the rows of a
-    table each column is scaled from its range to [0, 1].
-    """
-    array = x.float().cpu().numpy()
-    if isinstance(schema, TableSchema):
-        low = np.array([(column.low - column.offset) / column.scale for column in schema.table])
-        span = np.array([(column.high - column.low) / column.scale or 1.0 for column in schema.table])
-        return ((array - low) / span).clip(0, 1)
-    if schema.kind != "image":
-        return array
-    array = np.moveaxis(array, -3, -1).clip(0, 1)
-    if array.shape[-1] == 4:
-        color, opacity = array[..., :3], array[..., 3:].clip(0, 1)
-        array = color * opacity + 1 - opacity
-    return array

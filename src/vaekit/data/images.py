@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from vaekit.data.arrayfiles import check_memory
 from vaekit.data.arrays import Size
@@ -75,6 +76,22 @@ def resize_image(pixels: np.ndarray, size: Size, low: float, high: float) -> np.
     return np.clip(scaled, low, high).astype(pixels.dtype)
 
 
+def read_image(content: bytes, size: Size, *, color: bool) -> np.ndarray:
+    """Return the pixels of one image file, (H, W) or with ``color`` (H, W, 3), uint8, as :func:`read_folder` would:
+    of what has other proportions than ``size`` (height, width) the middle. Raises ``ValueError`` as that does.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with _opened(BytesIO(content), "this file") as image:
+            if image.mode == "F":
+                raise ValueError("its pixels are floating-point numbers; save it as PNG")
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I"):
+                image = Image.fromarray(_deep_pixels(image, np.dtype(np.uint8)).astype(np.uint8))
+            fitted = ImageOps.fit(_opaque(image).convert("RGB" if color else "L"), size[::-1], Image.Resampling.LANCZOS)
+            return np.asarray(fitted)
+
+
 def _find(root: Path) -> tuple[list[Path], np.ndarray | None, tuple[str, ...]]:
     """Return the image files below ``root`` with labels and class names, if they lie in subfolders."""
     direct = [path for path in _visible(root) if path.is_file() and _is_image(path)]
@@ -125,16 +142,20 @@ def _common_size(headers: list[Header]) -> Size:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(file: Path | BytesIO, name: str = "") -> Iterator[Image.Image]:
     """Open an image file; whatever goes wrong until it is closed is a ``ValueError`` that names the file."""
+    name = name or f"the image {file}"
     try:
         # as a stream: a path would be memory-mapped, and pillow 13.0 then scrambles uncompressed TIFF files with EXIF
-        with path.open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
+        opened = file.open("rb") if isinstance(file, Path) else file
+        with opened as stream, Image.open(stream, formats=FORMATS) as image:
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ValueError(f"the image {path} has too many pixels and is refused ({error})") from error
+        raise ValueError(f"{name} has too many pixels and is refused ({error})") from error
+    except UnidentifiedImageError as error:
+        raise ValueError(f"cannot read {name}: it is no image of a known kind ({', '.join(FORMATS)})") from error
     except Exception as error:  # decoders raise many kinds, SyntaxError among them
-        raise ValueError(f"cannot read the image {path} ({error}); repair or remove it") from error
+        raise ValueError(f"cannot read {name} ({error}); repair or remove it") from error
 
 
 def _header(path: Path) -> Header:
