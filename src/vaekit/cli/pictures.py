@@ -14,22 +14,18 @@ from torch import Tensor
 
 from vaekit import plots, tasks
 from vaekit.container import Reader
-from vaekit.data import Table, TableSchema
-from vaekit.data.columns import as_numbers
-from vaekit.data.natives import missing_cells
+from vaekit.data import TableSchema
 from vaekit.data.pictures import as_pictures, as_pixels
 from vaekit.evaluation.latent import kl_each
 from vaekit.evaluation.rate_distortion import peers
 from vaekit.evaluation.rate_distortion import rate_distortion as measure
 from vaekit.recipes import Examples, Run, codec, codec_files
-from vaekit.recipes.registry import unknown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STEPS = 11  # pictures in a row of a traversal or interpolation
 REACH = 2.5  # how far a traversal goes to both sides, in standard deviations of the prior
-YEAR = 365.2425 * 86400  # seconds
 COLUMNS = 12  # pictures in a row of what codecs keep
 KL_EXAMPLES = 1000  # over which the KL of each dimension is averaged
 
@@ -43,7 +39,7 @@ def manifold(run: Run, n: int = 20, range: float | None = None) -> Figure:
 def clusters(run: Run, examples: Examples, color_by: str | None = None) -> Figure:
     """The encoded examples in the latent plane, coloured by class, or by a column of a table."""
     if color_by is not None:
-        values, known = column_values(examples.x, color_by)
+        values, known = examples.column(color_by)
         if not known.any():
             raise ValueError(f"no example has a value in column {color_by!r}; colour by another one")
         left = "" if known.all() else f", {np.count_nonzero(~known):,} without {color_by} left out"
@@ -52,22 +48,6 @@ def clusters(run: Run, examples: Examples, color_by: str | None = None) -> Figur
         return plots.clusters(z, values[known], label_name=color_by, title=f"{examples.description}{left}")
     z = tasks.encode(run.model, run.feed(examples.x, examples.y)).numpy()
     return plots.clusters(z, examples.y, classes=examples.classes, title=examples.description)
-
-
-def column_values(table: object, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A column of a table as labels: numbers (of dates the year and its fraction) or texts; and where it is known.
-
-    Raises ValueError if there is no such column.
-    """
-    if not isinstance(table, Table):
-        raise ValueError("only the examples of a table can be coloured by a column; leave out --color-by")
-    if name not in table.columns:
-        raise unknown("column", name, table.columns)
-    values = table.columns[name]
-    known = ~missing_cells(values)
-    if values.dtype.kind == "M":
-        return 1970 + as_numbers(values) / YEAR, known
-    return (values.astype(str) if values.dtype.kind in "Ob" else values), known
 
 
 def reconstructions(run: Run, examples: Examples, n: int = 20) -> Figure:

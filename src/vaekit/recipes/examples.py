@@ -8,12 +8,16 @@ from typing import Any, Literal
 import numpy as np
 
 from vaekit.data import Dataset, Schema, Table, TableSchema, load_dataset
+from vaekit.data.columns import as_numbers
+from vaekit.data.natives import missing_cells
 
 from .defaults import complete
+from .registry import unknown
 from .request import TrainRequest
 from .run import Run, divide, infer_schema, load_run_data, training_items
 
 Part = Literal["test", "held-out", "train"]
+YEAR = 365.2425 * 86400  # seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +47,21 @@ class Examples:
             name: None if (value := getattr(self, name)) is None else value[index] for name in ("x", "y", "factors")
         }
         return replace(self, **rows)
+
+    def column(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column of a table as labels: numbers (of dates the year and its fraction) or texts; and where it is known.
+
+        Raises ValueError if there is no such column.
+        """
+        if not isinstance(self.x, Table):
+            raise ValueError(f"only the rows of a table have columns such as {name!r}")
+        if name not in self.x.columns:
+            raise unknown("column", name, self.x.columns)
+        values = self.x.columns[name]
+        known = ~missing_cells(values)
+        if values.dtype.kind == "M":
+            return 1970 + as_numbers(values) / YEAR, known
+        return (values.astype(str) if values.dtype.kind in "Ob" else values), known
 
 
 def plan(request: TrainRequest, dataset: Dataset) -> tuple[TrainRequest, Schema | TableSchema, int]:

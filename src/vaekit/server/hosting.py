@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import torch
 
-from vaekit import tasks
 from vaekit.recipes import Run
 from vaekit.recipes.examples import Examples, choose_examples
 from vaekit.store import RunFolder
+from vaekit.training import Feed
+
+from .encoding import Axes, Encoding
 
 T = TypeVar("T")
 LOOK = 1.0  # seconds between two looks whether a run has trained on
@@ -77,17 +79,28 @@ class Hosted:
         """
         return self.fact("examples", lambda: choose_examples(self.run))
 
-    def latents(self) -> torch.Tensor:
-        """Posterior means of the examples, (N, D)."""
-        return self.fact("latents", lambda: tasks.encode(self.run.model, self._feed()))
-
-    def axes(self) -> list[int]:
-        """The latent dimensions, the one along which the examples' means vary most first."""
-        return self.fact("axes", lambda: self.latents().var(0).argsort(descending=True).tolist())
-
-    def _feed(self) -> Any:
+    def feed(self) -> Feed:
+        """The same for tasks."""
         examples = self.examples()
-        return self.run.feed(examples.x, examples.y)
+        return self.fact("feed", lambda: self.run.feed(examples.x, examples.y))
+
+    def encoding(self) -> Encoding:
+        """Their posterior means, as far as they are computed."""
+        return self.fact("encoding", lambda: Encoding(self.run.model, self.feed()))
+
+    def latents(self) -> torch.Tensor:
+        """Their posterior means, (N, D)."""
+        return torch.from_numpy(self.encoding().finish())
+
+    def axes(self) -> Axes:
+        """The axes of the latent space, those that matter most first."""
+        return self.fact("axes", lambda: Axes.of(self.run, self._known_feed()))
+
+    def _known_feed(self) -> Feed | None:
+        try:
+            return self.feed()
+        except (OSError, ValueError):
+            return None
 
     def _stamp(self) -> tuple[int, int] | None:
         if self.path is None:

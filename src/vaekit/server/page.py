@@ -6,12 +6,47 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from .depends import GivenHost
+from vaekit import tasks
+from vaekit.data import TableSchema
+
+from . import page_plane, page_points
+from .depends import GivenHost, GivenRun
+from .hosting import Hosted
 
 router = APIRouter(prefix="/page", include_in_schema=False)
+router.include_router(page_plane.router)
+router.include_router(page_points.router)
 
 
 @router.get("/runs")
-async def runs(host: GivenHost) -> list[dict[str, Any]]:
+async def runs(host: GivenHost) -> dict[str, Any]:
     """The names of the runs, the first of which is meant where none is named."""
-    return [{"name": name} for name in host.names]
+    return {"runs": [{"name": name} for name in host.names]}
+
+
+@router.get("/run")
+async def run(hosted: GivenRun) -> dict[str, Any]:
+    """What the page must know of a run before it shows anything: what items are, and what the latent space is."""
+    return facts(hosted)
+
+
+def facts(hosted: Hosted) -> dict[str, Any]:
+    """``kind`` of the items (image, vector, table), ``item`` [height, width, channels] of images, ``columns`` of
+    others; the number of ``latents``, whether they are ``discrete``; the ``labels`` a conditional model can be told.
+    """
+    run = hosted.run
+    schema, context = run.schema, run.schema.context
+    table = isinstance(schema, TableSchema)
+    shape = schema.shape
+    return {
+        "name": hosted.name,
+        "data": run.request.data,
+        "words": schema.words,
+        "kind": schema.kind,
+        "item": [shape[1], shape[2], 1 if shape[0] == 1 else 3] if schema.kind == "image" else None,
+        "columns": list(schema.columns) if table or schema.columns else None,
+        "latents": tasks.latent_size(run.model),
+        "discrete": run.model.discrete,
+        "labels": list(context.names) if context is not None and context.kind == "labels" else None,
+        "epochs": len(run.history),
+    }

@@ -7,7 +7,8 @@
  *   mount(root, app) -> unmount   fills `root`; what it returns (may be nothing) is called when it is left
  *
  * and gets
- *   app.run, app.runs             what is known of the chosen run and of all: see `/page/runs`
+ *   app.run                       what is known of the chosen run: see `/page/run`
+ *   app.runs                      the names of all: [{name}]
  *   app.api(path, options)        asks the server about the chosen run (lib/api.js); errors are shown, and thrown
  *   app.live                      the live connection (lib/live.js)
  *   app.announce(text)            said to screen readers
@@ -74,20 +75,33 @@ function buildRuns(runs) {
   });
 }
 
-function showView(views, runs) {
+async function showView(views, runs) {
   const view = views.find(({ id }) => id === state.view) ?? views[0];
-  const run = runs.find(({ name }) => name === state.get("run")) ?? runs[0];
+  const { name } = runs.find((one) => one.name === state.get("run")) ?? runs[0];
   if (view.id !== state.view) history.replaceState(null, "", state.link(view.id));
-  byId("run").value = run.name;
+  byId("run").value = name;
   leave();
   buildTabs(views, view);
   byId("title").textContent = view.title;
   byId("caption").textContent = view.caption;
-  document.title = `${view.title} · ${run.name} · vaekit`;
+  document.title = `${view.title} · ${name} · vaekit`;
   message(null);
+  const { signal } = left;
+  const run = await factsOf(name);
+  if (signal.aborted || !run) return;
   const why = view.suits?.(run) ?? null;
   if (why) message(why, "note");
   else unmount = view.mount(byId("view"), appFor(run, runs)) ?? null;
+}
+
+/** What is known of a run; null, with a message, if it cannot be read. */
+async function factsOf(name) {
+  try {
+    return await request("page/run", { query: { run: name } });
+  } catch (error) {
+    message(error.message, "error");
+    return null;
+  }
 }
 
 function leave() {
