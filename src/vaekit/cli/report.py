@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from . import show
 
-MEANING = {
-    "elbo": ("nats", "bound on the log-likelihood of an example; higher is better"),
-    "reconstruction": ("nats", "cost of an example given its latents; lower is better"),
-    "kl": ("nats", "cost of its latents: divergence of posterior from prior"),
-    "log_likelihood": ("nats", "importance-sampled estimate for an example; higher is better"),
-    "log_likelihood_se": ("nats", "its standard error over the examples"),
-    "ess": ("samples", "effective number of importance samples"),
-    "bits_per_dim": ("bits", "code length of one value; lower is better"),
-    "active_units": ("latents", "that say something about the examples"),
-    "mse": ("", "squared error of a reconstructed value, on the model's scale"),
-    "ssim": ("", "structural similarity of reconstructed images; 1 is equal"),
-    "accuracy": ("", "share of the observed categories of a table that are reconstructed"),
-}
-LIKELIHOOD = {
-    "log_likelihood": ("nats", "of all examples, corrected by many more samples on some"),
-    "log_likelihood_se": ("nats", "its standard error"),
-    "bits_per_dim": ("bits", "code length of one value"),
-    "correction": ("nats", "what the many samples add"),
-    "drift": ("nats", "what they add to 500; not near 0, still more would add more"),
-    "pareto_k": ("", "shape of the importance weights; above 0.7 they are not to be trusted"),
-    "untrusted": ("", "share of the examples where they are not"),
-    "linear_gaussian": ("nats", "log-likelihood under factor analysis with as many latents; to be exceeded"),
-}
-LATENTS = {
-    "mutual_information": ("nats", "of the latents about the examples; at most the log of their number"),
-    "mismatch": ("nats", "divergence of the aggregate posterior from the prior"),
-    "holes": ("", "share of prior draws away from all posteriors"),
-    "holes_floor": ("", "the same for posterior draws"),
-    "neighbor_accuracy": ("", "labels told by the five nearest codes"),
-    "linear_accuracy": ("", "labels told by logistic regression on the codes"),
-}
-DISENTANGLEMENT = {
-    "mig": ("", "mutual information gap; 1 is one factor a latent"),
-    "disentanglement": ("", "each latent serves one factor"),
-    "completeness": ("", "each factor is served by one latent"),
-    "informativeness": ("", "accuracy of the factors told from the codes"),
-}
+if TYPE_CHECKING:
+    from vaekit.evaluation.meaning import Meaning
+
 DISTANCES = ("frechet", "kernel", "precision", "recall", "density", "coverage", "sharpness")
 NAMES = {"frechet": "Fréchet distance", "kernel": "kernel distance"}
 
@@ -59,9 +25,11 @@ def title(report: Mapping[str, Any]) -> str:
     return f"{report['data']}, {show.counted(report['n'], 'example')}{samples}"
 
 
-def table(report: Mapping[str, Any], meaning: Mapping[str, tuple[str, str]] = MEANING) -> Table:
+def table(report: Mapping[str, Any], meaning: Meaning | None = None) -> Table:
     """Numbers of ``evaluation.json`` with units and meaning."""
-    rows = [(name, number(report.get(name)), unit, about) for name, (unit, about) in meaning.items()]
+    from vaekit.evaluation.meaning import EVALUATION
+
+    rows = [(name, number(report.get(name)), unit, about) for name, (unit, about) in (meaning or EVALUATION).items()]
     return show.table(rows, ("", "", "", ""), right=(1,))
 
 
@@ -74,6 +42,8 @@ def number(value: float | None) -> str:
 
 def print_all(out: Console, report: Mapping[str, Any]) -> None:
     """Every part of a full report, with a heading each."""
+    from vaekit.evaluation.meaning import DISENTANGLEMENT, LATENTS, LIKELIHOOD
+
     likelihood, latents = report["likelihood"], report["latents"]
     if likelihood is not None:
         head = (

@@ -23,6 +23,23 @@ def write_card(
     store.write_text(folder.card, _card(folder, request, schema, model, history))
 
 
+def facts(request: TrainRequest, schema: Schema | TableSchema, model: LatentModel) -> dict[str, str]:
+    """What a model is and what it was trained on, in words, by name."""
+    return {
+        "data": request.data or "arrays given in Python",
+        "items": schema.words,
+        "training examples": f"{model.shapes.examples:,}, {request.held_out:.0%} of the data held out",
+        "latent dimensions": str(request.latent_dim),
+        "likelihood": _spell(request.likelihood),
+        "posterior": _spell(request.posterior),
+        "prior": _spell(request.prior),
+        "objective": _spell(request.objective),
+        "network": _spell(request.network),
+        "model": _spell(request.model),
+        "parameters": f"{sum(p.numel() for p in model.parameters()):,}",
+    }
+
+
 def _card(
     folder: RunFolder,
     request: TrainRequest,
@@ -30,20 +47,7 @@ def _card(
     model: LatentModel,
     history: list[dict[str, Any]],
 ) -> str:
-    parameters = sum(p.numel() for p in model.parameters())
-    rows = {
-        "data": request.data or "arrays given in Python",
-        "items": schema.words,
-        "training examples": f"{model.shapes.examples:,}, {request.held_out:.0%} of the data held out",
-        "latent dimensions": request.latent_dim,
-        "likelihood": _spell(request.likelihood),
-        "posterior": _spell(request.posterior),
-        "prior": _spell(request.prior),
-        "objective": _spell(request.objective),
-        "network": _spell(request.network),
-        "model": _spell(request.model),
-        "parameters": f"{parameters:,}",
-    }
+    rows = facts(request, schema, model)
     lines = [f"# {folder.path.name}", "", "A variational autoencoder trained with vaekit.", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in rows.items()]
     if history:
