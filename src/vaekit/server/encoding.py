@@ -54,7 +54,8 @@ class Axes:
 
     ``importance`` of each dimension is what ``measure`` says: its ``kl`` in nats, or the ``variance`` of the posterior
     means; None without data. ``center`` (D,) is the origin of the principal ``directions`` (k, D), which hold the
-    ``shares`` of the variance; ``low`` and ``high`` (D,) are how far the prior reaches.
+    ``shares`` of the variance and along which the data reach to both ``ends`` (k, 2); ``low`` and ``high`` (D,) are how
+    far the prior reaches.
     """
 
     order: list[int]
@@ -63,6 +64,7 @@ class Axes:
     center: np.ndarray
     directions: np.ndarray
     shares: list[float]
+    ends: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
@@ -81,7 +83,8 @@ class Axes:
         order = list(range(drawn.shape[1])) if importance is None else np.argsort(-np.array(importance)).tolist()
         center = drawn.mean(0)
         directions, shares = _principal(drawn - center)
-        return cls(order, importance, measure, center, directions, shares, low, high)
+        ends = np.quantile((drawn - center) @ directions.T, [REACH, 1 - REACH], axis=0).T
+        return cls(order, importance, measure, center, directions, shares, ends, low, high)
 
     def coordinate(self, z: np.ndarray, name: str) -> np.ndarray:
         """Where z (N, D) lie along a dimension, such as ``"3"``, or a principal direction, such as ``"p0"``.

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from vaekit import tasks
 from vaekit.recipes import Run
 from vaekit.recipes.examples import Examples, choose_examples
 from vaekit.store import RunFolder
@@ -93,10 +94,12 @@ class Hosted:
         return torch.from_numpy(self.encoding().finish())
 
     def axes(self) -> Axes:
-        """The axes of the latent space, those that matter most first."""
-        return self.fact("axes", lambda: Axes.of(self.run, self._known_feed()))
+        """The axes of the latent space, of more than two those that matter most first."""
+        return self.fact("axes", lambda: Axes.of(self.run, self._judging_feed()))
 
-    def _known_feed(self) -> Feed | None:
+    def _judging_feed(self) -> Feed | None:
+        if tasks.latent_size(self.run.model) <= 2:
+            return None
         try:
             return self.feed()
         except (OSError, ValueError):

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from vaekit import tasks
-from vaekit.data import TableSchema
+from vaekit.data import Schema, TableSchema
 
 from . import page_plane, page_points
 from .depends import GivenHost, GivenRun
@@ -32,11 +32,10 @@ async def run(hosted: GivenRun) -> dict[str, Any]:
 
 def facts(hosted: Hosted) -> dict[str, Any]:
     """``kind`` of the items (image, vector, table), ``item`` [height, width, channels] of images, ``columns`` of
-    others; the number of ``latents``, whether they are ``discrete``; the ``labels`` a conditional model can be told.
+    tables; the number of ``latents``, whether they are ``discrete``; the ``labels`` a conditional model can be told.
     """
     run = hosted.run
     schema, context = run.schema, run.schema.context
-    table = isinstance(schema, TableSchema)
     shape = schema.shape
     return {
         "name": hosted.name,
@@ -44,9 +43,26 @@ def facts(hosted: Hosted) -> dict[str, Any]:
         "words": schema.words,
         "kind": schema.kind,
         "item": [shape[1], shape[2], 1 if shape[0] == 1 else 3] if schema.kind == "image" else None,
-        "columns": list(schema.columns) if table or schema.columns else None,
+        "columns": columns(schema),
         "latents": tasks.latent_size(run.model),
         "discrete": run.model.discrete,
         "labels": list(context.names) if context is not None and context.kind == "labels" else None,
         "epochs": len(run.history),
     }
+
+
+def columns(schema: Schema | TableSchema) -> list[dict[str, Any]] | None:
+    """The columns of a table: ``values`` by name, or None and the range of numbers, in words too; None without."""
+    if not isinstance(schema, TableSchema):
+        return None
+    return [
+        {
+            "name": column.name,
+            "kind": column.kind,
+            "values": [str(value) for value in column.values] or None,
+            "low": column.low,
+            "high": column.high,
+            "extent": None if column.values else column.extent,
+        }
+        for column in schema.table
+    ]

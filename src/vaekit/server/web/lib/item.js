@@ -1,0 +1,99 @@
+/** How an item is shown: an image, a row of a table, or a curve; whatever the run's items are. */
+
+import { classColor, css, scaleColor } from "./color.js";
+import { h } from "./dom.js";
+import { significant } from "./numbers.js";
+import { paint } from "./pictures.js";
+import { token } from "./theme.js";
+
+/**
+ * An element that shows one item and can show another: `show(answer, index)` takes what the server answered.
+ * @param {{kind: string, item: number[]|null, columns: object[]|null}} run
+ * @param {string} text what it is, for those who cannot see it
+ * @returns {{element: HTMLElement, show: (answer: any, index?: number) => void}}
+ */
+export function itemView(run, text) {
+  if (run.kind === "image") return imageView(run, text);
+  return run.kind === "table" ? rowView(run) : curveView(text);
+}
+
+function imageView(run, text) {
+  const [height, width] = run.item;
+  const element = h("canvas", { class: "picture", role: "img", "aria-label": text, width, height });
+  return { element, show: (pictures, index = 0) => void paint(element, pictures, index) };
+}
+
+function rowView(run) {
+  const cells = run.columns.map(() => h("td"));
+  const body = run.columns.map(({ name }, i) => h("tr", {}, h("th", { scope: "row" }, name), cells[i]));
+  const element = h("table", { class: "item-row" }, h("tbody", {}, body));
+  return {
+    element,
+    show: ({ rows }, index = 0) => rows[index].forEach((value, i) => {
+      cells[i].textContent = value || "missing";
+      cells[i].classList.toggle("muted", !value);
+    }),
+  };
+}
+
+function curveView(text) {
+  const element = h("canvas", { class: "plot curve", role: "img", "aria-label": text, width: 640, height: 320 });
+  return { element, show: ({ values }, index = 0) => drawCurve(element, values[index]) };
+}
+
+/**
+ * A vector as a line over its entries, on the whole of a canvas.
+ * @param {HTMLCanvasElement} canvas
+ * @param {number[]|Float32Array} values
+ */
+export function drawCurve(canvas, values) {
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  strokeCurve(context, values, [Math.min(...values), Math.max(...values)], [8, 8, canvas.width - 16, canvas.height - 16]);
+}
+
+/**
+ * A vector as a line within a box [left, top, width, height], from `low` to `high`.
+ * @param {CanvasRenderingContext2D} context
+ */
+export function strokeCurve(context, values, [low, high], [left, top, width, height]) {
+  const span = high - low || 1;
+  context.strokeStyle = token("--accent");
+  context.lineWidth = width > 200 ? 3 : 1;
+  context.beginPath();
+  values.forEach((value, i) => {
+    context.lineTo(left + (width * i) / Math.max(1, values.length - 1), top + height * (1 - (value - low) / span));
+  });
+  context.stroke();
+}
+
+/** What a column's number from 0 to 1 is coloured: by its class, or on a scale. */
+export function cellColor(column, share) {
+  return column.values ? classColor(Math.round(share * (column.values.length - 1))) : scaleColor(share);
+}
+
+/**
+ * A column's colours in words: its names, or the two ends of its scale.
+ * @param {{name: string, values: string[]|null, low: number, high: number, extent: string|null}} column
+ */
+export function columnLegend(column) {
+  if (column.values) {
+    const entries = column.values.map((name, k) =>
+      h("li", {}, h("span", { class: "swatch", style: { background: css(classColor(k)) } }), name));
+    return h("ul", { class: "legend" }, entries);
+  }
+  const ends = column.extent?.split(" to ") ?? [significant(column.low), significant(column.high)];
+  return h("div", { class: "scale" }, scaleBar(), h("span", {}, ends[0]), h("span", {}, ends[1]));
+}
+
+/** A bar of the scale's colours. */
+export function scaleBar() {
+  const canvas = h("canvas", { width: 128, height: 1, class: "scale-bar", "aria-hidden": "true" });
+  const context = canvas.getContext("2d");
+  for (let x = 0; x < 128; x += 1) {
+    context.fillStyle = css(scaleColor(x / 127));
+    context.fillRect(x, 0, 1, 1);
+  }
+  return canvas;
+}
+
