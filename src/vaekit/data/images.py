@@ -88,8 +88,8 @@ def read_image(content: bytes, size: Size, *, color: bool) -> np.ndarray:
             image = ImageOps.exif_transpose(image)
             if image.mode.startswith("I"):
                 image = Image.fromarray(_deep_pixels(image, np.dtype(np.uint8)).astype(np.uint8))
-            fitted = ImageOps.fit(_opaque(image).convert("RGB" if color else "L"), size[::-1], Image.Resampling.LANCZOS)
-            return np.asarray(fitted)
+            image, (height, width) = _opaque(image).convert("RGB" if color else "L"), size
+            return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS))
 
 
 def _find(root: Path) -> tuple[list[Path], np.ndarray | None, tuple[str, ...]]:

@@ -9,13 +9,15 @@ from fastapi import APIRouter
 from vaekit import tasks
 from vaekit.data import Schema, TableSchema
 
-from . import page_plane, page_points
+from . import page_plane, page_points, page_samples, page_training
 from .depends import GivenHost, GivenRun
 from .hosting import Hosted
 
 router = APIRouter(prefix="/page", include_in_schema=False)
 router.include_router(page_plane.router)
 router.include_router(page_points.router)
+router.include_router(page_samples.router)
+router.include_router(page_training.router)
 
 
 @router.get("/runs")
