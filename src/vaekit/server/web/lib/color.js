@@ -5,10 +5,6 @@ const PETROFF = [
   "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 ];
 const DARKER = 0.55;
-export const MOST_CLASSES = 2 * PETROFF.length;
-
-/** Marks beside the colours: class k has mark k modulo their number. */
-export const MARKS = ["circle", "square", "triangle", "diamond", "cross", "ring", "star", "bar", "frame", "wedge"];
 
 // Viridis at 17 places; in between, it is straight.
 const VIRIDIS = [

@@ -10,7 +10,8 @@ const STEPS = 200;
 /**
  * Controls for `view.plane`, none where there are just two axes.
  * @param {{plane: Plane}} view
- * @param {{turned: () => void, changed: () => void}} on `turned`: the axes are others; `changed`: a slider has moved
+ * @param {{turned: () => void, changed?: () => void}} on `turned`: the axes are others; `changed`: a slider has moved;
+ *   without it there are no sliders
  * @returns {Node[]}
  */
 export function axesControls(view, on) {
@@ -27,7 +28,8 @@ export function axesControls(view, on) {
   const options = plane.order.map((axis) => [String(axis), [plane.name(axis), plane.weight(axis)].filter(Boolean).join(" · ")]);
   const first = select(options, String(plane.first), (value) => choose({ first: Number(value), second: plane.second }));
   const second = select(options, String(plane.second), (value) => choose({ first: plane.first, second: Number(value) }));
-  return [field("Axes", kind), field("Across", first), field("Up", second), sliders(plane, on.changed)];
+  const chosen = [field("Axes", kind), field("Across", first), field("Up", second)];
+  return on.changed ? [...chosen, sliders(plane, on.changed)] : chosen;
 }
 
 function sliders(plane, changed) {
