@@ -137,9 +137,9 @@ def _inpaint(run: Run, data: str | None, mask: str | None, out: str, seed: int) 
     import torch
 
     from vaekit import recipes, tasks
+    from vaekit.data.masks import hidden_part
 
     from . import files, pictures
-    from .masks import hidden_part
 
     if mask is None:
         raise ValueError("say which part of the images is hidden: --mask 0:14,0:28 or a .npy array")

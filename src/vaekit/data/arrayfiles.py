@@ -8,7 +8,7 @@ import os
 import re
 import zipfile
 import zlib
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +31,11 @@ def read_npy(path: Path) -> np.ndarray:
     """Return the array in a .npy file; raise ``ValueError`` if it is damaged or would need to be unpickled."""
     with path.open("rb") as stream:
         return check_numbers(_read_array(stream, path.stat().st_size, str(path)), f"the array in {path}")
+
+
+def parse_npy(content: bytes, what: str) -> np.ndarray:
+    """The same for the bytes of such a file; ``what`` they are called in errors."""
+    return check_numbers(_read_array(BytesIO(content), len(content), what), what)
 
 
 def read_npz(path: Path) -> tuple[Arrays, Arrays | None]:

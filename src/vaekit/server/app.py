@@ -11,7 +11,8 @@ from fastapi.staticfiles import StaticFiles
 
 from vaekit import __version__
 
-from . import live, page
+from . import about, live, page, service
+from .documents import ABOUT
 from .errors import handle_errors
 from .hosting import Host
 from .settings import Settings
@@ -31,9 +32,13 @@ def create_app(host: Host, settings: Settings | None = None) -> FastAPI:
         yield
         worker.stop()
 
-    app = FastAPI(title="vaekit", version=__version__, lifespan=lifespan)
+    app = FastAPI(
+        title="vaekit", version=__version__, description=ABOUT, lifespan=lifespan, openapi_url=None, docs_url=None
+    )
     app.state.host, app.state.worker, app.state.settings = host, worker, settings
     handle_errors(app)
+    app.include_router(service.router)
+    app.include_router(about.router)
     app.include_router(page.router)
     app.include_router(live.router)
     app.mount("/", StaticFiles(directory=WEB, html=True), name="web")

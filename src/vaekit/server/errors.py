@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -44,7 +46,7 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(422, sentence_of(error))
+        return answer(422, sentence_of(error.errors(), 1))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
@@ -53,6 +55,7 @@ def handle_errors(app: FastAPI) -> None:
     @app.exception_handler(ValueError)
     @app.exception_handler(TypeError)
     @app.exception_handler(OSError)
+    @app.exception_handler(OverflowError)
     async def unsuited(request: Request, error: Exception) -> JSONResponse:
         return answer(422, " ".join(str(error).split()) or type(error).__name__)
 
@@ -62,10 +65,12 @@ def handle_errors(app: FastAPI) -> None:
         return answer(500, f"unexpected {type(error).__name__} in the server; its log says more")
 
 
-def sentence_of(error: RequestValidationError) -> str:
-    """The first thing that is wrong with a request."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+def sentence_of(errors: Sequence[Any], skipped: int = 0) -> str:
+    """What is wrong first, by the errors of pydantic; ``skipped`` parts of its place say nothing."""
+    first = errors[0]
+    place = ".".join(str(part)[:40] for part in first["loc"][skipped:]) or "the body"
+    if first["type"] == "extra_forbidden":
+        return f"there is no option {place!r} here; /docs says which there are"
     problem = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     given = first.get("input")
     shown = "" if isinstance(given, dict | list | bytes | None) else f", got {str(given)[:80]!r}"

@@ -32,7 +32,8 @@ class Worker:
     """A thread that owns torch. Calls are run in the order in which they came; those that nobody waits for any more,
     because they were cancelled or took too long, are dropped before they are run.
 
-    ``waiting`` calls may wait, else :class:`BusyError`; at most ``rows`` rows of one key are joined.
+    ``waiting`` calls may wait, else :class:`BusyError`; at most ``rows`` rows of one key are joined. ``calls`` counts
+    those that were run, ``joined`` those of them that shared another one's turn.
     """
 
     def __init__(self, waiting: int = 256, rows: int = 4096):
@@ -41,6 +42,12 @@ class Worker:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self.calls = self.joined = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
 
     @property
     def waiting(self) -> int:
@@ -67,12 +74,13 @@ class Worker:
         """``function(*arguments)`` on the thread."""
         return await self._submit(_Call(function, arguments))
 
-    async def batched(self, key: Hashable, function: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> Any:
-        """``function(rows)``, joined along the first axis with other calls of the same ``key`` that wait.
+    async def batched(self, key: Hashable, function: Callable[..., np.ndarray], *rows: np.ndarray) -> np.ndarray:
+        """``function(*rows)`` of arrays with one first axis, joined along it with other calls of the same ``key`` that
+        wait.
 
-        The function must treat each row by itself, and ``key`` say all that it depends on, the rows' shape included.
+        The function must treat each row by itself, and ``key`` say all that it depends on: the rows' shapes, too.
         """
-        return await self._submit(_Call(function, (rows,), key))
+        return await self._submit(_Call(function, rows, key))
 
     async def steps(self, generator: Generator[Any, None, T]) -> T:
         """Run a generator to its end and return what it returns; other calls come in between its steps."""
@@ -103,6 +111,7 @@ class Worker:
     def _work(self) -> None:
         while calls := self._take():
             live = [call for call in calls if call.future.set_running_or_notify_cancel()]
+            self.calls += len(live)
             if not live:
                 continue
             try:
@@ -129,6 +138,7 @@ class Worker:
                 if total > self.most_rows:
                     break
                 taken.append(call)
+            self.joined += len(taken) - 1
             if len(taken) > 1:
                 joined = set(map(id, taken))
                 self._calls = deque(call for call in self._calls if id(call) not in joined)
@@ -138,6 +148,5 @@ class Worker:
 def _results(calls: list[_Call]) -> list[Any]:
     if len(calls) == 1:
         return [calls[0].function(*calls[0].arguments)]
-    rows = [call.arguments[0] for call in calls]
-    found = calls[0].function(np.concatenate(rows))
-    return np.split(found, np.cumsum([len(part) for part in rows])[:-1])
+    found = calls[0].function(*map(np.concatenate, zip(*(call.arguments for call in calls), strict=True)))
+    return np.split(found, np.cumsum([len(call.arguments[0]) for call in calls])[:-1])
