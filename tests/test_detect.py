@@ -14,8 +14,9 @@ from vaekit import VAEDetector, tasks
 from vaekit.core import Batch, Parts, Shapes
 from vaekit.estimators import PyODDetector
 from vaekit.likelihoods import Gaussian
-from vaekit.models import LinearGaussian, OneLayerVAE
+from vaekit.models import FullGaussian, LinearGaussian, OneLayerVAE
 from vaekit.models.concentration import concentrate
+from vaekit.models.full_gaussian import WIDEST
 from vaekit.networks import LinearResidual
 from vaekit.posteriors import DiagonalNormal
 from vaekit.priors import StandardNormal
@@ -171,6 +172,24 @@ def test_concentration_leaves_the_anomalies_out():
     assert torch.equal(concentrate(x, None, 1.0), torch.arange(100))
     with pytest.raises(ValueError, match="share"):
         concentrate(x, None, 0.0)
+
+
+def test_tables_wider_than_a_covariance_keep_the_rows_nearest_to_the_medians():
+    rng = np.random.default_rng(0)
+    rows = torch.from_numpy(rng.normal(size=(40, WIDEST + 1)))
+    rows[[3, 30]] += 4
+    assert concentrate(rows, None, 0.95).tolist() == [row for row in range(40) if row not in (3, 30)]
+
+
+def test_hidden_cells_of_wide_tables_take_little_memory(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(30, 6)))
+    x[torch.from_numpy(rng.random((30, 6)) < 0.3)] = torch.nan
+    model = FullGaussian.fit(x)
+    expected = model.log_likelihood(x)
+    monkeypatch.setattr("vaekit.models.full_gaussian.ELEMENTS", 36)
+    assert all(len(part.precision) == 1 for part in model._solved(x))
+    torch.testing.assert_close(model.log_likelihood(x), expected)
 
 
 def test_noise_stays_above_its_floor():

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vaekit.core import Support
 
+from .full_gaussian import WIDEST as WIDEST_COVARIANCE
 from .full_gaussian import FullGaussian
 from .margins import Margins
 
@@ -23,7 +24,8 @@ def concentrate(x: Tensor, columns: Sequence[Support] | None, share: float) -> T
     normal distribution fitted to themselves: the concentration steps of the minimum covariance determinant (Rousseeuw
     and Van Driessen, 1999), from the rows nearest to the medians, categories as one-hot columns.
 
-    A row of which cells are hidden is judged by the mean over its observed ones. Raises ValueError for a share that is
+    A row of which cells are hidden is judged by the mean over its observed ones. Of more than a thousand columns these
+    nearest rows are what is kept. Raises ValueError for a share that is
     not above 0 and at most 1.
     """
     if not 0 < share <= 1:
@@ -34,7 +36,7 @@ def concentrate(x: Tensor, columns: Sequence[Support] | None, share: float) -> T
     y = Margins.of(x, columns, normal_scores=False).forward(x)
     seen = (~y.isnan()).sum(1).clamp(min=1)
     distance = _from_medians(y)
-    for _ in range(STEPS):
+    for _ in range(STEPS if y.shape[1] <= WIDEST_COVARIANCE else 0):
         kept = distance.argsort(stable=True)[:count]
         found = FullGaussian.fit(y[kept])
         smooth = found.covariance + FLOOR**2 * torch.eye(y.shape[1], dtype=y.dtype)

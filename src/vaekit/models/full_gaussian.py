@@ -17,7 +17,9 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-ROWS = 1024  # handled at once
+ROWS = 1024  # handled at once, at most
+ELEMENTS = 2**25  # of the decompositions that are held at once
+WIDEST = 1024  # columns whose covariance is still cheap: its decomposition takes their number to the third power
 FLOOR = 1e-6  # smallest variance, relative to that of the column
 STEPS = 100  # of EM
 TOLERANCE = 1e-2  # gain in nats per row below which it has converged
@@ -110,7 +112,8 @@ class FullGaussian(NamedTuple):
         """All rows, those with the same hidden cells together, as these share a decomposition."""
         x = x.double()
         patterns, which = torch.unique(~x.isnan(), dim=0, return_inverse=True)
-        for index in which.argsort(stable=True).split(ROWS):
+        most = max(1, min(ROWS, ELEMENTS // x.shape[1] ** 2)) if len(patterns) > 1 else ROWS
+        for index in which.argsort(stable=True).split(most):
             first, last = int(which[index[0]]), int(which[index[-1]])
             yield self._solve(index, x[index], patterns[first : last + 1], which[index] - first)
 

@@ -15,6 +15,7 @@ from vaekit import tasks
 from vaekit.data import Dataset, Schema, Table, TableSchema
 from vaekit.models import FullGaussian, GaussianTable
 from vaekit.models.concentration import concentrate
+from vaekit.models.full_gaussian import WIDEST
 from vaekit.models.margins import Margins
 from vaekit.training import Feed, Reporter
 
@@ -31,7 +32,8 @@ PLENTY = 20_000  # rows for the baseline
 @dataclass(frozen=True, eq=False)
 class Members:
     """Trained runs, the ``weights`` of their surprises, which add up to 1, the positions ``held`` of rows that none of
-    them has seen, and, of tables, the full-covariance normal of the core's rows: the baseline.
+    them has seen, and, of tables of up to a thousand columns, the full-covariance normal of the core's rows: the
+    baseline.
     """
 
     runs: tuple[Run, ...]
@@ -109,7 +111,8 @@ def train_detector(
     if is_table(schema):
         rows, columns = torch.from_numpy(schema.normalize(x[kept])), supports(schema)
         core = concentrate(rows, columns, 1 - trim)
-        baseline = GaussianTable.fit(rows[core[:PLENTY]], columns)
+        if Margins.of(rows[:0], columns, normal_scores=False).width <= WIDEST:
+            baseline = GaussianTable.fit(rows[core[:PLENTY]], columns)
         parts = [(kept[core.numpy()], robustness), (kept, 1 - robustness)] if len(core) < len(kept) else parts
         parts = [(part, weight) for part, weight in parts if weight > 0]
     runs = [
