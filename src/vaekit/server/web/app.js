@@ -1,7 +1,7 @@
 /**
  * The shell: views, the choice of a model, messages, appearance, connection.
  *
- * A view is a module `views/NAME.js` that exports
+ * A view is a module `views/NAME.js`, named in `views/index.js`, that exports
  *   id, title, caption            words; the caption explains the view to someone who has never seen a VAE
  *   suits(run) -> string | null   (may be left out) why the view cannot be shown for a run
  *   mount(root, app) -> unmount   fills `root`; what it returns (may be nothing) is called when it is left
@@ -23,8 +23,8 @@ import { fill, h } from "./lib/dom.js";
 import { Live } from "./lib/live.js";
 import { State } from "./lib/state.js";
 import { themeSwitch } from "./lib/theme.js";
+import { VIEWS } from "./views/index.js";
 
-const VIEWS = ["manifold", "clusters", "walk", "item", "samples", "training", "model"];
 const CONNECTION = { waiting: "connecting", open: "live", lost: "no connection, trying again" };
 
 const byId = (id) => /** @type {any} */ (document.getElementById(id));
@@ -39,18 +39,12 @@ async function start() {
   live.addEventListener("state", showConnection);
   live.connect();
   message("Reading the models …", "busy");
-  const [views, runs] = await Promise.all([loadViews(), loadRuns()]);
+  const runs = await loadRuns();
   if (!runs) return;
   buildRuns(runs);
-  const show = () => showView(views, runs);
+  const show = () => showView(runs);
   state.addEventListener("change", show);
   show();
-}
-
-/** The views that there are. */
-async function loadViews() {
-  const modules = VIEWS.map((name) => import(`./views/${name}.js`).catch((error) => console.error(error)));
-  return (await Promise.all(modules)).filter(Boolean);
 }
 
 async function loadRuns() {
@@ -75,13 +69,13 @@ function buildRuns(runs) {
   });
 }
 
-async function showView(views, runs) {
-  const view = views.find(({ id }) => id === state.view) ?? views[0];
+async function showView(runs) {
+  const view = VIEWS.find(({ id }) => id === state.view) ?? VIEWS[0];
   const { name } = runs.find((one) => one.name === state.get("run")) ?? runs[0];
   if (view.id !== state.view) history.replaceState(null, "", state.link(view.id));
   byId("run").value = name;
   leave();
-  buildTabs(views, view);
+  buildTabs(view);
   byId("title").textContent = view.title;
   byId("caption").textContent = view.caption;
   document.title = `${view.title} · ${name} · vaekit`;
@@ -128,11 +122,11 @@ function appFor(run, runs) {
   return { run, runs, api, live, announce, message, state, signal, onTheme };
 }
 
-function buildTabs(views, current) {
-  const links = views.map(({ id, title }) =>
+function buildTabs(current) {
+  const links = VIEWS.map(({ id, title }) =>
     h("a", { href: state.link(id), "aria-current": id === current.id ? "page" : null }, title));
   fill(byId("tabs"), links);
-  const chosen = links[views.indexOf(current)];
+  const chosen = links[VIEWS.indexOf(current)];
   chosen.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 

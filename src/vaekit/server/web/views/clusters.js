@@ -58,6 +58,7 @@ async function build(root, app, data, axes) {
     const { color, shown, palette } = view.coloring;
     const seen = cloud.draw(view.viewport, { ...view.points, color, shown }, palette);
     stage.dataset.visible = seen.visible;
+    stage.dataset.view = [view.viewport.x, view.viewport.y, view.viewport.unit].join(" ");
     drawOverlay(cleared(overlay), view);
   });
   const panels = sidePanels(app, view, data, { draw, turned: () => loadPoints() });

@@ -62,6 +62,7 @@ function build(root, app, axes) {
     if (signal.aborted) return;
     const context = cleared(ground);
     stage.dataset.complete = tiles.draw(context, view.viewport);
+    stage.dataset.view = [view.viewport.x, view.viewport.y, view.viewport.unit].join(" ");
     drawAxes(context, view.viewport, [view.plane.name(view.plane.first), view.plane.name(view.plane.second)]);
     mark(overlay, view);
   });

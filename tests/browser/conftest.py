@@ -1,0 +1,102 @@
+"""The page in a real browser, on a server with small runs in this process."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from vaekit.recipes import Run, TrainRequest, train
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+TINY = {"network": {"name": "mlp", "hidden": [32]}, "epochs": 2, "seed": 0, "device": "cpu", "lr": 0.01}
+
+
+@pytest.fixture(scope="package")
+def runs(tmp_path_factory) -> dict[str, Run]:
+    """Small runs by name: ``digits`` (2 latents), ``wide`` (5), ``told`` (conditional), ``table``, ``arrays`` (no data)."""
+    folder = tmp_path_factory.mktemp("runs")
+    table = _write_table(folder / "people.csv")
+    requests = {
+        "digits": {"data": "digits", "latent_dim": 2},
+        "wide": {"data": "digits", "latent_dim": 5},
+        "told": {"data": "digits", "latent_dim": 2, "conditional": True, "epochs": 1},
+        "table": {"data": str(table), "latent_dim": 2},
+    }
+    found = {name: train(TrainRequest.parse(TINY | choices), folder / name) for name, choices in requests.items()}
+    return found | {"arrays": _without_data(folder / "arrays")}
+
+
+def _write_table(path: Path) -> Path:
+    random = np.random.default_rng(0)
+    age, city = random.integers(18, 80, 200), random.choice(["Oslo", "Rome", "Lima"], 200)
+    income = np.round(1000 + 30 * age + 200 * random.standard_normal(200), 2)
+    rows = [f"{a},{i},{c}" for a, i, c in zip(age, income, city, strict=True)]
+    rows[7] = rows[7].replace(",Oslo", ",").replace(",Rome", ",").replace(",Lima", ",")
+    path.write_text("\n".join(["age,income,city", *rows]) + "\n")
+    return path
+
+
+def _without_data(path: Path) -> Run:
+    from vaekit.data import Dataset
+
+    x = load_digits().images[:200].astype(np.uint8)
+    request = TrainRequest.parse(TINY | {"latent_dim": 2, "epochs": 1})
+    return train(request, path, dataset=Dataset(name="arrays", x=x, y=None))
+
+
+@pytest.fixture(scope="package")
+def address(runs) -> Iterator[str]:
+    """Where a server with the runs listens, in a thread of this process."""
+    pytest.importorskip("fastapi", reason="the page needs the extra serve")
+    pytest.importorskip("uvicorn", reason="the page needs the extra serve")
+    from vaekit.server import Host, Settings, create_app
+    from vaekit.server.serving import Server
+
+    settings, ready, found = Settings(port=0, rate=1e6, burst=1_000_000), threading.Event(), []
+    host = Host.open([str(run.path) for run in runs.values()], device="cpu")
+    server = Server(create_app(host, settings), settings, lambda address: (found.append(address), ready.set()))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    assert ready.wait(60), "the server did not start"
+    yield found[0]
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator:
+    """A headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"needs a browser on PATH: one of {', '.join(BROWSERS)}")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, address) -> Iterator[Callable]:
+    """``open_page("#/clusters?run=digits", color_scheme="dark")``: a page of its own; it must not raise or log errors."""
+    contexts, problems = [], []
+
+    def open_one(place: str = "", *, allow_errors: bool = False, **options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        if not allow_errors:
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+        page.goto(f"{address}/{place}")
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert not problems, problems
