@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import os
 import webbrowser
-from typing import Annotated
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from .common import Device, status
+from .common import AT_LEAST_ONE, Device, status
 from .endings import MISTAKE, StoppedError
 
-Runs = Annotated[list[str], Parameter(help="folders of runs, or a folder that holds some")]
+if TYPE_CHECKING:
+    from vaekit.server import Settings
+
+NEEDED = ("fastapi", "uvicorn", "websockets")
+POSITIVE = Number(gt=0)
+Runs = Annotated[list[str], Parameter(help="folders of runs, or a folder that holds some", metavar="RUN")]
 Host = Annotated[str, Parameter(help="address to listen at; others than this machine's need a token")]
-Port = Annotated[int, Parameter(help="port to listen at; 0 for a free one")]
-Token = Annotated[str | None, Parameter(help="what clients must show; $VAEKIT_TOKEN if left out", show_default=False)]
+Port = Annotated[int, Parameter(help="port to listen at; 0 for a free one", validator=Number(gte=0, lt=2**16))]
+Token = Annotated[
+    str | None, Parameter(help="what clients must show; $VAEKIT_TOKEN if left out", show_default=False, metavar="TEXT")
+]
+Names = Annotated[
+    tuple[str, ...], Parameter(help="further names by which the server may be addressed", show_default=False)
+]
+Origins = Annotated[
+    tuple[str, ...], Parameter(help="sites whose pages may use it: https://example.org", show_default=False)
+]
 
 
 def serve(
@@ -24,10 +39,24 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     token: Token = None,
+    allow_host: Names = (),
+    allow_origin: Origins = (),
+    most_mb: Annotated[float, Parameter(help="MiB of a request", validator=POSITIVE)] = 32,
+    most_items: Annotated[int, Parameter(help="items of a request", validator=AT_LEAST_ONE)] = 10_000,
+    most_samples: Annotated[int, Parameter(help="importance samples for an item", validator=AT_LEAST_ONE)] = 1_000,
+    rate: Annotated[float, Parameter(help="requests a second of a client", validator=POSITIVE)] = 1_000,
+    timeout: Annotated[float, Parameter(help="seconds for a request", validator=POSITIVE)] = 60,
+    log: Annotated[
+        Literal["debug", "info", "warning", "error"], Parameter(help="least grave lines of JSON that are logged")
+    ] = "info",
     device: Device = "auto",
 ) -> None:
     """Serve runs."""
-    _serve(runs, host, port, token, device, browse=False)
+    limits = {"body": round(most_mb * 2**20), "items": most_items, "samples": most_samples}
+    limits |= {"rate": rate, "burst": max(1, round(2 * rate)), "seconds": timeout}
+    _needs_packages()
+    settings = _settings(host, port, token, hosts=allow_host, origins=allow_origin, **limits)
+    _run(runs, settings, device, log, browse=False)
 
 
 def explore(
@@ -41,22 +70,31 @@ def explore(
     device: Device = "auto",
 ) -> None:
     """Look at runs in the browser."""
-    _serve(runs, host, port, token, device, browse=browser)
+    _needs_packages()
+    _run(runs, _settings(host, port, token), device, "error", browse=browser)
 
 
-def _serve(runs: list[str], host: str, port: int, token: str | None, device: str, *, browse: bool) -> None:
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise StoppedError(f"the server needs more packages: pip install 'vaekit[serve]' ({error})", MISTAKE) from error
-    with status("starting"):
-        from vaekit.server import Host, Settings, create_app
-        from vaekit.server.serving import Server
+def _needs_packages() -> None:
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise StoppedError(f"the server needs {', '.join(missing)}: pip install 'vaekit[serve]'", MISTAKE)
 
-        settings = Settings(host=host, port=port, token=token or os.environ.get("VAEKIT_TOKEN"))
+
+def _settings(host: str, port: int, token: str | None, **more: Any) -> Settings:
+    from vaekit.server import Settings
+
+    return Settings(host=host, port=port, token=token or os.environ.get("VAEKIT_TOKEN") or None, **more)
+
+
+def _run(runs: list[str], settings: Settings, device: str, log: str, *, browse: bool) -> None:
+    from vaekit.server import Host, create_app
+    from vaekit.server.logs import log_lines
+    from vaekit.server.serving import Server
+
+    with status("reading"):
         hosted = Host.open(runs, device)
         app = create_app(hosted, settings)
+    log_lines(log)
 
     def ready(address: str) -> None:
         page = f"{address}/?token={settings.token}" if settings.token else address

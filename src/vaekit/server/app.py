@@ -7,14 +7,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from vaekit import __version__
 
-from . import about, live, page, service
+from . import about, live, metrics, page, service
 from .documents import ABOUT
 from .errors import handle_errors
 from .hosting import Host
+from .limits import Limits
+from .metrics import Metrics, Observed
+from .security import Guard, SecurityHeaders
 from .settings import Settings
 from .worker import Worker
 
@@ -36,10 +40,25 @@ def create_app(host: Host, settings: Settings | None = None) -> FastAPI:
         title="vaekit", version=__version__, description=ABOUT, lifespan=lifespan, openapi_url=None, docs_url=None
     )
     app.state.host, app.state.worker, app.state.settings = host, worker, settings
+    app.state.metrics = Metrics(worker)
     handle_errors(app)
-    app.include_router(service.router)
-    app.include_router(about.router)
-    app.include_router(page.router)
-    app.include_router(live.router)
+    for module in (service, about, metrics, page, live):
+        app.include_router(module.router)
     app.mount("/", StaticFiles(directory=WEB, html=True), name="web")
+    _surround(app, settings)
     return app
+
+
+def _surround(app: FastAPI, settings: Settings) -> None:
+    """What every request passes through; the last one added is met first."""
+    app.add_middleware(Limits, settings=settings)
+    app.add_middleware(Guard, settings=settings)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Accept", "Authorization", "Content-Type"],
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observed, metrics=app.state.metrics)

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 
 from .settings import Settings
 
+GRACE = 10  # seconds that requests are given to end when the server stops
+
 
 class Server(uvicorn.Server):
     """A server that says when it is ready: ``started`` is called with its address."""
@@ -17,7 +19,15 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings, ready: Callable[[str], None] | None = None):
         super().__init__(
             uvicorn.Config(
-                app, host=settings.host, port=settings.port, log_config=None, access_log=False, server_header=False
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ws_max_size=settings.message,
+                timeout_graceful_shutdown=GRACE,
             )
         )
         self.ready = ready

@@ -15,7 +15,7 @@ class Settings:
     which the server may be addressed; ``origins``: pages of other sites that may use it, such as
     ``https://example.org``. ``body``: bytes of a request; ``items``: examples of one request; ``samples``: importance
     samples of one; ``rate``: requests a second of one client, with bursts of ``burst``; ``seconds``: for one request;
-    ``waiting``: requests that may wait for the model.
+    ``waiting``: requests that may wait for the model; ``message``: bytes of a message of the live connection.
     """
 
     host: str = "127.0.0.1"
@@ -30,6 +30,7 @@ class Settings:
     burst: int = 2_000
     seconds: float = 60.0
     waiting: int = 256
+    message: int = 2**20
 
     def __post_init__(self) -> None:
         if self.token is None and self.host not in LOCAL:
