@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from vaekit.recipes import Run, TrainRequest, choose_examples, preset, train
-from vaekit.recipes.codec import Source
 from vaekit.recipes.codec_files import of_array, open_source
+from vaekit.recipes.codec_items import Source
 from vaekit.recipes.codec_report import report
 from vaekit.training import default_reporter
 

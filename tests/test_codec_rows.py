@@ -22,7 +22,6 @@ from vaekit.data import TableSchema
 from vaekit.data.delimited import layout
 from vaekit.noise import isolated_rng
 from vaekit.recipes import TrainRequest, build_model, codec, codec_files, codec_frames
-from vaekit.recipes.codec_items import Part
 from vaekit.recipes.codec_rows import Rows, split_lines
 from vaekit.recipes.packed_run import pack_run, unpack_run
 from vaekit.recipes.run import Run
@@ -128,7 +127,7 @@ def test_any_lines_come_back(run, parts):
     rows = Rows.learn(run.schema, names, ",", [*(line.encode() for line in lines_of(20)), *lines])
     again = Rows.from_json(json.loads(json.dumps(rows.to_json())), run.schema)
     part = rows.split(content, len(lines))
-    assert again.join(Part(part.symbols, None, part.side)) == content
+    assert again.join(part.symbols, again.open(part.side, len(lines))) == content
 
 
 def test_rows_are_taken_with_the_names(run, tmp_path):

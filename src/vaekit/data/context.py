@@ -50,16 +50,18 @@ class Context:
 
     def encode(self, y: Any, n: int) -> np.ndarray:
         """The vectors of n items, float32 (n, size); y is None where nothing is known. Raises ValueError."""
-        return self._labels(y, n) if self.kind == "labels" else self._covariates(y, n)
+        if self.kind == "covariates":
+            return self._covariates(y, n)
+        return np.eye(len(self.names) + 1, dtype=np.float32)[self.positions(y, n)]
 
-    def _labels(self, y: Any, n: int) -> np.ndarray:
+    def positions(self, y: Any, n: int) -> np.ndarray:
+        """The classes of n items by their positions in ``names``, -1 where unknown. Raises ValueError."""
         y = np.full(n, UNKNOWN) if y is None else np.asarray(y).reshape(-1)
         y = np.full(n, y[0]) if len(y) == 1 else y
         if len(y) != n:
             raise ValueError(f"expected one label for each of {n} items, got {len(y)}")
         distinct, rows = np.unique(y, return_inverse=True)
-        indices = np.array([self._index(str(label)) for label in distinct])
-        return np.eye(len(self.names) + 1, dtype=np.float32)[indices[rows.reshape(-1)]]
+        return np.array([self._index(str(label)) for label in distinct], np.int64)[rows.reshape(-1)]
 
     def _index(self, label: str) -> int:
         """A class by its name or, where that is no name, its position; -1 if unknown."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from functools import partial
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from vaekit.container import Chunk, Kind, Reader, Writer, digest, pack, unpack
 
-from .codec_items import Items, Stored, items_from_json
+from .codec_items import Items, Source, Stored, items_from_json
 from .codec_lossy import LossyCodec
-from .codec_model import Codec, check_model, entry
+from .codec_model import Codec, check_model, entry, in_order
 from .packed_run import pack_run, unpack_run
 from .run import Run
 
@@ -25,22 +26,6 @@ OVERHEAD = 300  # bytes of a header, about
 NO_MODEL = "no model codes them"
 
 Progress = Callable[[int, int], None]  # items done, and of how many
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """``count`` items to compress: ``contents`` gives the bytes of some of them.
-
-    ``form`` says in the header what they come back as: an array, or a file of which ``frame`` is the rest. ``remarks``
-    are for the user.
-    """
-
-    items: Items
-    count: int
-    contents: Callable[[slice], bytes]
-    form: str = "array"
-    frame: bytes = b""
-    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -108,16 +93,15 @@ def compress(
         writer.append(Kind.RUN, 0, 0, packed_run, packed_run)
     if source.form != "array":
         writer.append(Kind.FRAME, 0, 0, pack(source.frame), source.frame)
-    for start in range(0, source.count, items.at_once):
-        n = min(items.at_once, source.count - start)
-        content = source.contents(slice(start, start + n))
-        payload, reason = (b"", NO_MODEL) if codec is None else _coded(codec, content, n, verify)
-        if reason:
-            found.packed[reason] = found.packed.get(reason, 0) + n
-        writer.append(Kind.PACKED if reason else Kind.CODED, start, n, pack(content) if reason else payload, content)
-        found.content += len(content)
-        if progress:
-            progress(start + n, source.count)
+    with closing(in_order(codec, partial(_chunk, codec, source, verify), source.chunks())) as chunks:
+        for rows, content, payload, reason in chunks:
+            n = rows.stop - rows.start
+            if reason:
+                found.packed[reason] = found.packed.get(reason, 0) + n
+            writer.append(Kind.PACKED if reason else Kind.CODED, rows.start, n, payload, content)
+            found.content += len(content)
+            if progress:
+                progress(rows.stop, source.count)
     found.coded, found.size = source.count - sum(found.packed.values()), writer.size
     return found
 
@@ -132,11 +116,14 @@ def estimate(run: Run, source: Source, quality: float | None = None) -> float:
         return len(pack(source.contents(slice(0, count)))) + len(pack(source.frame)) + OVERHEAD
     size = max(1, min(SAMPLED, items.at_once, count) // BLOCKS)  # of a block
     starts = sorted({*np.linspace(0, count - size, BLOCKS).astype(int).tolist()})
-    content = b"".join(source.contents(slice(start, start + size)) for start in starts)
-    codec, n = _codec(run, items, quality), size * len(starts)
-    first = len(codec.encode(source.contents(slice(0, 1)), 1))
-    other = (len(codec.encode(content, n)) - first) / max(n - 1, 1)
-    chunks = math.ceil(count / items.at_once)
+    blocks = [slice(start, start + size) for start in starts]
+    content, n = b"".join(map(source.contents, blocks)), size * len(starts)
+    labels = None if source.labels is None else np.concatenate([source.labels[rows] for rows in blocks])
+    codec = _codec(run, items, quality)
+    with codec.alone():
+        first = len(codec.encode(source.contents(slice(0, 1)), 1, source.labels_of(slice(0, 1))))
+        other = (len(codec.encode(content, n, labels)) - first) / max(n - 1, 1)
+    chunks = len(source.chunks())
     return chunks * first + (count - chunks) * other + len(pack(source.frame)) + OVERHEAD
 
 
@@ -163,27 +150,19 @@ def decompress(
     chunks = [c for c in reader.chunks if c.kind in ITEMS and c.start < stop and c.start + c.items > start]
     codec = None
     if any(c.kind == Kind.CODED for c in chunks):
-        codec = (LossyCodec if "quality" in header else Codec).from_json(header, run, items)
-    reached = start
-    for chunk in chunks:
-        low, high = max(start, chunk.start), min(stop, chunk.start + chunk.items)
-        try:
-            if low < reached:
-                raise ValueError("they are in another chunk, too")
-            content = _content(reader, chunk, items, codec)
-        except ValueError as error:
-            found.damage.append(f"items {low:,} to {high - 1:,} are damaged: {error}")
+        codec = _codec_of(header, run, items)
+    parts, reached = _parts(chunks, start, stop)
+    with closing(in_order(codec, partial(_restored, reader, codec, items), parts)) as results:
+        for part, (content, error) in zip(parts, results, strict=True):
+            if part.low > part.reached:
+                found.damage.append(f"items {part.reached:,} to {part.low - 1:,} are lost")
+            if error:
+                found.damage.append(f"items {part.low:,} to {part.high - 1:,} are damaged: {error}")
+            else:
+                found.chunks.append((part.low, part.high - part.low, content))
             _refuse(found, recover)
-            reached = max(reached, high)
-            continue
-        if low > reached:
-            found.damage.append(f"items {reached:,} to {low - 1:,} are lost")
-        within = items.take(content, chunk.items, slice(low - chunk.start, high - chunk.start))
-        found.chunks.append((low, high - low, within))
-        reached = high
-        _refuse(found, recover)
-        if progress:
-            progress(high - start, found.count)
+            if progress:
+                progress(part.high - start, found.count)
     if found.frame is None and found.form != "array" and rows is None:
         found.damage.append("what is in the file beside the items is damaged")
     if reached < stop:
@@ -193,13 +172,28 @@ def decompress(
 
 
 def _codec(run: Run, items: Items, quality: float | None) -> Codec:
-    return Codec(run.model, items) if quality is None else LossyCodec(run.model, items, quality)
+    return Codec(run, items) if quality is None else LossyCodec(run, items, quality)
 
 
-def _coded(codec: Codec, content: bytes, n: int, verify: bool) -> tuple[bytes, str]:
+def _codec_of(header: dict[str, Any], run: Run | None, items: Items) -> Codec:
+    """The codec that wrote a file."""
+    if run is None:
+        raise ValueError("the file was compressed with a model: name its run")
+    return (LossyCodec if "quality" in header else Codec).from_json(header, run, items)
+
+
+def _chunk(codec: Codec | None, source: Source, verify: bool, rows: slice) -> tuple[slice, bytes, bytes, str]:
+    """Some items, their bytes, those of their chunk, and if no model codes them why."""
+    content = source.contents(rows)
+    payload, reason = (b"", NO_MODEL) if codec is None else _coded(codec, source, content, rows, verify)
+    return rows, content, pack(content) if reason else payload, reason
+
+
+def _coded(codec: Codec, source: Source, content: bytes, rows: slice, verify: bool) -> tuple[bytes, str]:
     """A chunk as the model codes it, or why it does not."""
+    n = rows.stop - rows.start
     try:
-        payload = codec.encode(content, n)
+        payload = codec.encode(content, n, source.labels_of(rows))
         if len(payload) >= len(content):
             return b"", "they are unlike anything that the model knows"
         if verify and codec.exact and codec.decode(payload, n) != content:
@@ -207,6 +201,37 @@ def _coded(codec: Codec, content: bytes, n: int, verify: bool) -> tuple[bytes, s
     except ValueError as error:
         return b"", str(error)
     return payload, ""
+
+
+class _Part(NamedTuple):
+    """The items ``low``, …, ``high`` - 1 of a chunk; chunks before it reach to the item ``reached``."""
+
+    chunk: Chunk
+    reached: int
+    low: int
+    high: int
+
+
+def _parts(chunks: Sequence[Chunk], start: int, stop: int) -> tuple[list[_Part], int]:
+    """The items between start and stop that each chunk has, and how far all of them reach."""
+    found, reached = [], start
+    for chunk in chunks:
+        low, high = max(start, chunk.start), min(stop, chunk.start + chunk.items)
+        found.append(_Part(chunk, reached, low, high))
+        reached = max(reached, high)
+    return found, reached
+
+
+def _restored(reader: Reader, codec: Codec | None, items: Items, part: _Part) -> tuple[bytes, str]:
+    """The bytes of items, or what is wrong with them."""
+    chunk = part.chunk
+    try:
+        if part.low < part.reached:
+            raise ValueError("they are in another chunk, too")
+        content = _content(reader, chunk, items, codec)
+    except ValueError as error:
+        return b"", str(error)
+    return items.take(content, chunk.items, slice(part.low - chunk.start, part.high - chunk.start)), ""
 
 
 def _content(reader: Reader, chunk: Chunk, items: Items, codec: Codec | None) -> bytes:

@@ -14,11 +14,11 @@ from vaekit.data import Schema, Table, TableSchema, load_dataset
 from vaekit.data.arrays import as_array
 from vaekit.data.published import PUBLISHED
 
-from .codec import Restored, Source
+from .codec import Restored
 from .codec_folder import files_of, of_folder
 from .codec_frames import FORM as FRAME
 from .codec_frames import frame, of_frame
-from .codec_items import Arrays, Stored
+from .codec_items import Arrays, Source, Stored
 from .codec_rows import read_rows
 from .examples import Part, choose_examples
 from .run import Run
@@ -36,7 +36,8 @@ def open_source(run: Run, data: str | Path | None, part: Part | None = None) -> 
     if data is None and isinstance(run.schema, TableSchema):
         data = run.request.data
     if data is None or data in PUBLISHED:
-        return of_array(run, choose_examples(run, None if data is None else str(data), part).x)
+        chosen = choose_examples(run, None if data is None else str(data), part)
+        return of_array(run, chosen.x, chosen.y)
     path = Path(data).expanduser()
     if part is not None:
         raise ValueError("parts are those of a data set that is known by name; a file is compressed whole")
@@ -51,14 +52,18 @@ def open_source(run: Run, data: str | Path | None, part: Part | None = None) -> 
         return stored(whole, f"{path.name} is stored without the model: {error}")
 
 
-def of_array(run: Run, raw: Any) -> Source:
-    """The items of an array (N, *layout). Raises ValueError for other items than the run's."""
+def of_array(run: Run, raw: Any, y: Any = None) -> Source:
+    """The items of an array (N, *layout), whose labels ``y`` a conditional model is told; else they are unknown to it.
+
+    Raises ValueError for other items than the run's, and for other labels.
+    """
     if isinstance(run.schema, TableSchema):
         return of_frame(run.schema, raw)
     x, _ = as_array(raw)
     x = np.ascontiguousarray(raw if isinstance(raw, np.ndarray) else x)  # in its own byte order
-    items = Arrays(_schema(run), x.dtype.str, x.shape[1:])
-    return Source(items, len(x), lambda rows: x[rows].tobytes())
+    items, context = Arrays(_schema(run), x.dtype.str, x.shape[1:]), run.schema.context
+    labels = None if y is None or context is None or context.kind != "labels" else context.positions(y, len(x))
+    return Source(items, len(x), lambda rows: x[rows].tobytes(), labels=labels)
 
 
 def stored(content: bytes, *remarks: str) -> Source:

@@ -15,8 +15,8 @@ from PIL import Image
 from vaekit.container import digest
 from vaekit.data import Schema
 
-from .codec import Restored, Source
-from .codec_items import Arrays
+from .codec import Restored
+from .codec_items import Arrays, Source
 
 WAYS: tuple[dict[str, Any], ...] = ({}, {"optimize": True}, *({"compress_level": level} for level in (1, 9, 3, 0)))
 _INDEX = struct.Struct("<Q")  # bytes of the index of the files, which comes before what is stored of them

@@ -9,8 +9,8 @@ import numpy as np
 
 from vaekit.data import TableSchema
 
-from .codec import Restored, Source
-from .codec_items import Stored
+from .codec import Restored
+from .codec_items import Source, Stored
 from .codec_rows import Rows, split_lines
 
 FORM = "frame"  # of a file in whose frame the library and the types of the columns are

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from vaekit.data.scaling import channel_axis
 from vaekit.distributions.coded import Grid
 
 BYTES_AT_ONCE = 2**23  # of items in a chunk
+VALUES_AT_ONCE = 2**21  # of those of arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,13 @@ class Part:
     symbols: Tensor
     mask: Tensor | None = None
     side: bytes = b""
+
+
+@dataclass(eq=False)
+class Side:
+    """What is known of items before their symbols are."""
+
+    mask: Tensor | None
 
 
 class Items(ABC):
@@ -47,13 +56,13 @@ class Items(ABC):
     def split(self, content: bytes, n: int) -> Part:
         """The bytes of n items as a model codes them. Raises ValueError where the grid does not hold them exactly."""
 
-    @abstractmethod
-    def join(self, part: Part) -> bytes:
-        """The reverse."""
+    def open(self, side: bytes, n: int) -> Side:
+        """What comes beside the symbols of n items. Raises ValueError where it is damaged."""
+        return Side(None)
 
-    def mask(self, side: bytes, n: int) -> Tensor | None:
-        """The mask of n items, known before their symbols are."""
-        return None
+    @abstractmethod
+    def join(self, symbols: Tensor, side: Any) -> bytes:
+        """The bytes of items of these symbols, ``side`` being what :meth:`open` made of what comes beside them."""
 
     @abstractmethod
     def take(self, content: bytes, n: int, rows: slice) -> bytes:
@@ -68,6 +77,34 @@ class Items(ABC):
     @abstractmethod
     def most_bytes(self) -> int:
         """More bytes than a chunk's content ever has."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """``count`` items to compress: ``contents`` gives the bytes of some of them.
+
+    ``form`` says in the header what they come back as: an array, or a file of which ``frame`` is the rest. ``labels``
+    are what a conditional model is told of them, the positions of their classes (N,), where known. ``remarks`` are for
+    the user.
+    """
+
+    items: Items
+    count: int
+    contents: Callable[[slice], bytes]
+    form: str = "array"
+    frame: bytes = b""
+    remarks: tuple[str, ...] = ()
+    labels: np.ndarray | None = None
+
+    def chunks(self) -> list[slice]:
+        """The items of each chunk: of about the same number, and of no more than a chunk's."""
+        count = math.ceil(self.count / self.items.at_once)
+        ends = np.linspace(0, self.count, count + 1).round().astype(int).tolist()
+        return [slice(*pair) for pair in itertools.pairwise(ends)]
+
+    def labels_of(self, rows: slice) -> np.ndarray | None:
+        """Those of some items."""
+        return None if self.labels is None else self.labels[rows]
 
 
 class Arrays(Items):
@@ -110,13 +147,13 @@ class Arrays(Items):
             symbols = symbols[:, None] if axis is None else np.moveaxis(symbols, axis, -3)
         return Part(torch.from_numpy(np.ascontiguousarray(symbols, np.int64)))
 
-    def join(self, part: Part) -> bytes:
+    def join(self, symbols: Tensor, side: Any) -> bytes:
         """The values there."""
-        symbols = part.symbols.numpy()
+        found = symbols.numpy()
         if self.schema.kind == "image":
             axis = channel_axis(self.layout)
-            symbols = symbols[:, 0] if axis is None else np.moveaxis(symbols, -3, axis)
-        return self._values(symbols).tobytes()
+            found = found[:, 0] if axis is None else np.moveaxis(found, -3, axis)
+        return self._values(found).tobytes()
 
     def take(self, content: bytes, n: int, rows: slice) -> bytes:
         """All items have the same number of bytes."""
@@ -136,8 +173,8 @@ class Arrays(Items):
 
     @property
     def at_once(self) -> int:
-        """8,192, or fewer large ones."""
-        return max(1, min(8192, BYTES_AT_ONCE // math.prod(self.layout)))
+        """8,192, or fewer large ones, so that a few thousand pictures are chunks for several processors."""
+        return max(1, min(8192, VALUES_AT_ONCE // math.prod(self.layout)))
 
     @property
     def most_bytes(self) -> int:
@@ -164,7 +201,7 @@ class Stored(Items):
         """Refused."""
         raise ValueError("these bytes are not coded by a model")
 
-    def join(self, part: Part) -> bytes:
+    def join(self, symbols: Tensor, side: Any) -> bytes:
         """Refused."""
         raise ValueError("these bytes are not coded by a model")
 

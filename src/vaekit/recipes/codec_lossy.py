@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from vaekit.core import LatentModel
+import numpy as np
+
 from vaekit.tasks.lossy import check_lossy, decode_latents, encode_latents
 
-from .codec_items import Items, Part
+from .codec_items import Items, Side
 from .codec_model import Codec, entry, fingerprint
 from .run import Run
 
@@ -22,26 +23,24 @@ class LossyCodec(Codec):
 
     exact = False
 
-    def __init__(self, model: LatentModel, items: Items, quality: float):
-        super().__init__(model, items)
+    def __init__(self, run: Run, items: Items, quality: float):
+        super().__init__(run, items)
         check_lossy(self.model, quality)
         self.quality = float(quality)
 
-    def encode(self, content: bytes, n: int) -> bytes:
+    def encode(self, content: bytes, n: int, labels: np.ndarray | None = None) -> bytes:
         """A chunk of n pictures. Raises ValueError for values off the grid."""
         return encode_latents(self.model, self.items.grid.values(self.items.split(content, n).symbols), self.quality)
 
     def decode(self, payload: bytes, n: int) -> bytes:
         """What is left of them. Raises ValueError for what cannot be a chunk of this model."""
-        return self.items.join(Part(self.items.grid.nearest(decode_latents(self.model, payload, n))))
+        return self.items.join(self.items.grid.nearest(decode_latents(self.model, payload, n)), Side(None))
 
     def to_json(self, count: int) -> dict[str, Any]:
         """What a file's header says, without a probe: a checksum in each chunk tells whether its latents come back."""
         return {"quality": self.quality, "model": fingerprint(self.model)}
 
     @classmethod
-    def from_json(cls, header: Mapping[str, Any], run: Run | None, items: Items) -> Self:
+    def from_json(cls, header: Mapping[str, Any], run: Run, items: Items) -> Self:
         """The codec that wrote a file."""
-        if run is None:
-            raise ValueError("the file was compressed with a model: name its run")
-        return cls(run.model, items, entry(header, "quality", float))
+        return cls(run, items, entry(header, "quality", float))

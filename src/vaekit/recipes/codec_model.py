@@ -6,10 +6,12 @@ import copy
 import math
 import platform
 import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -18,71 +20,79 @@ from vaekit import __version__
 from vaekit.container import digest
 from vaekit.core import LatentModel
 from vaekit.tasks.bits_back import Code, batches, decode_examples, encode_examples
-from vaekit.tasks.chunks import device_of
+from vaekit.tasks.chunks import device_of, inference
 
-from .codec_items import Items, Part
+from .codec_items import Items
+from .codec_labels import Labels
 from .run import Run
 
-MOST_THREADS = 256
-PROBED = 256  # examples at most
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+PROBED = 64  # examples at most
 _LENGTH = struct.Struct("<I")
 
 
 class Codec:
-    """A model as a code of chunks of items. What is computed depends on the number of ``threads``, which is fixed.
+    """A run's model as a code of chunks of items, each by one thread of the processor, inside of :meth:`alone`.
 
-    Raises ValueError for models that are told labels.
+    A model that is told labels is told those of the items, which are coded with them.
     """
 
     exact = True
 
-    def __init__(self, model: LatentModel, items: Items, threads: int | None = None):
-        if model.shapes.c is not None:
-            raise ValueError("a conditional model does not code items, as their labels are not there to decode them")
-        on_cpu = device_of(model).type == "cpu"
-        self.model = model if on_cpu else copy.deepcopy(model).cpu()  # where sums have one order
-        self.items, self.threads = items, threads or min(torch.get_num_threads(), MOST_THREADS)
+    def __init__(self, run: Run, items: Items):
+        on_cpu = device_of(run.model).type == "cpu"
+        self.model = run.model if on_cpu else copy.deepcopy(run.model).cpu()  # where sums have one order
+        self.items, self.labels = items, Labels(run.schema.context)
 
-    def encode(self, content: bytes, n: int) -> bytes:
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While open, this thread of the program is one of the processor's, too, and the model ready for several."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with inference(self.model):
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+    def encode(self, content: bytes, n: int, labels: np.ndarray | None = None) -> bytes:
         """A chunk of n items. Raises ValueError for items off the grid, TypeError where the model has no code."""
-        part = self.items.split(content, n)
-        with _threads(self.threads):
-            code = encode_examples(self.model, part.symbols, self.items.grid, part.mask)
-        return _LENGTH.pack(len(code.data)) + code.data + np.packbits(code.plain).tobytes() + part.side
+        part, labels = self.items.split(content, n), self.labels.of(labels, n)
+        code = encode_examples(self.model, part.symbols, self.items.grid, part.mask, self.labels.context(labels))
+        data = self.labels.push(code.data, labels)
+        return _LENGTH.pack(len(data)) + data + np.packbits(code.plain).tobytes() + part.side
 
     def decode(self, payload: bytes, n: int) -> bytes:
         """The reverse. Raises ValueError for what cannot be a chunk of this model."""
         count = sum(1 for _ in batches(n))
         (length,) = _LENGTH.unpack(payload[:4].ljust(4, b"\xff"))
-        data, end = payload[4 : 4 + length], 4 + length + -(-count // 8)
+        end = 4 + length + -(-count // 8)
         if len(payload) < end:
             raise ValueError("the chunk is shorter than what it should hold")
         plain = np.unpackbits(np.frombuffer(payload[4 + length : end], np.uint8), count=count)
-        side = payload[end:]
-        mask = self.items.mask(side, n)
-        with _threads(self.threads):
-            symbols = decode_examples(self.model, Code(data, n, tuple(map(bool, plain))), self.items.grid, mask)
-        return self.items.join(Part(symbols, mask, side))
+        side = self.items.open(payload[end:], n)
+        data, labels = self.labels.pop(payload[4 : 4 + length], n)
+        code, c = Code(data, n, tuple(map(bool, plain))), self.labels.context(labels)
+        return self.items.join(decode_examples(self.model, code, self.items.grid, side.mask, c), side)
 
     def probe(self, count: int) -> str:
         """A digest of the code of fixed examples, ``count`` at most: where it differs, what is decoded would."""
-        shape = (min(count, PROBED), *self.model.shapes.x)
+        n = min(count, PROBED)
+        shape, c = (n, *self.model.shapes.x), self.labels.context(self.labels.of(None, n))
         mixed = (torch.arange(math.prod(shape)) * 2654435761 % 2**32 >> 12).view(shape)
-        with _threads(self.threads):
-            code = encode_examples(self.model, mixed % self.items.grid.counts, self.items.grid)
+        with self.alone():
+            code = encode_examples(self.model, mixed % self.items.grid.counts, self.items.grid, None, c)
         return digest(code.data).hex()
 
     def to_json(self, count: int) -> dict[str, Any]:
         """What a file's header says of the code of ``count`` items."""
-        return {"threads": self.threads, "model": fingerprint(self.model), "probe": self.probe(count), "made": _here()}
+        return {"model": fingerprint(self.model), "probe": self.probe(count), "made": _here()}
 
     @classmethod
-    def from_json(cls, header: Mapping[str, Any], run: Run | None, items: Items) -> Self:
+    def from_json(cls, header: Mapping[str, Any], run: Run, items: Items) -> Self:
         """The codec that wrote a file. Raises ValueError where it computes otherwise here."""
-        threads, probe = entry(header, "threads", int), entry(header, "probe", str)
-        if run is None or not 1 <= threads <= MOST_THREADS:
-            raise ValueError(f"the file's header is damaged: no model codes it with {threads} threads")
-        codec = cls(run.model, items, threads)
+        codec, probe = cls(run, items), entry(header, "probe", str)
         if codec.probe(entry(header, "count", int)) != probe:
             made, here = entry(header, "made", dict), _here()
             differing = [
@@ -91,6 +101,25 @@ class Codec:
             where = f": it was written with {', '.join(differing)}" if differing else ""
             raise ValueError(f"the model computes otherwise here than where the file was written{where}")
         return codec
+
+
+def in_order(
+    codec: Codec | None, function: Callable[[Argument], Result], arguments: Iterable[Argument]
+) -> Generator[Result]:
+    """``function`` of each argument, in their order. As many as torch has threads are computed at once, each by one."""
+    at_once = torch.get_num_threads()
+    waiting: deque[Future[Result]] = deque()
+    with ExitStack() as stack:
+        if codec is not None:
+            stack.enter_context(codec.alone())
+        pool = stack.enter_context(ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)))
+        stack.callback(pool.shutdown, cancel_futures=True)
+        for argument in arguments:
+            waiting.append(pool.submit(function, argument))
+            if len(waiting) > at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def fingerprint(model: LatentModel) -> str:
@@ -122,13 +151,3 @@ def entry(header: Mapping[str, Any], name: str, kind: type) -> Any:
 def _here() -> dict[str, str]:
     versions = {name: version(name) for name in ("torch", "constriction")}
     return {"vaekit": __version__, **versions, "platform": f"{platform.system()} {platform.machine()}"}
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -17,8 +17,8 @@ from vaekit.evaluation import codecs
 from vaekit.noise import isolated_rng
 from vaekit.tasks.chunks import inference
 
-from .codec import Source, compress, decompress
-from .codec_items import Arrays, Items, Stored
+from .codec import compress, decompress
+from .codec_items import Arrays, Items, Source, Stored
 from .packed_run import pack_run
 from .run import Run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,24 @@ from vaekit.data.spelling import CODED, MISSED, ODD
 from vaekit.distributions.coded import Grid
 
 from .cell_states import STATES, count_states, pop_states, push_states
-from .codec_items import BYTES_AT_ONCE, Items, Part
+from .codec_items import BYTES_AT_ONCE, Items, Part, Side
 from .coded_column import CodedColumn
 
 LINE = 3  # state of a cell whose line is kept as it is
 MOST_ROWS = 2**16  # of a chunk
 _LENGTHS = struct.Struct("<III")  # bytes of the code of states and low digits, of the states' counts, and of texts
+
+
+@dataclass(eq=False)
+class Beside(Side):
+    """The ``states`` of the cells that are coded (n, C), the ``stack`` of their low digits, the texts of all other
+    cells, and odd lines.
+    """
+
+    states: np.ndarray
+    stack: Stack
+    texts: bytes
+    odd: bytes
 
 
 class Rows(Items):
@@ -115,23 +128,30 @@ class Rows(Items):
         side = _LENGTHS.pack(len(data), len(table), len(said)) + data + table + pack(said + odd)
         return Part(high, self._spread(mask), side)
 
-    def mask(self, side: bytes, n: int) -> Tensor:
-        """Which cells whole numbers say."""
-        return self._spread(torch.from_numpy(self._states(side, n)[0] == CODED))
+    def open(self, side: bytes, n: int) -> Beside:
+        """The states of the cells that are coded, the stack of their low digits, and the texts."""
+        if len(side) < _LENGTHS.size:
+            raise ValueError("the chunk does not say which of its cells are there")
+        data, table, length = _LENGTHS.unpack(side[: _LENGTHS.size])
+        stack, size = Stack(side[_LENGTHS.size :][:data]), 4 * len(self.coded) * STATES**2
+        counts = unpack(side[_LENGTHS.size + data :][:table], size)
+        if len(counts) != size:
+            raise ValueError("the chunk does not say how many of its cells are there")
+        states = pop_states(stack, n, np.frombuffer(counts, "<u4").reshape(-1, STATES, STATES))
+        packed = unpack(side[_LENGTHS.size + data + table :], self.most_bytes)
+        mask = self._spread(torch.from_numpy(states == CODED))
+        return Beside(mask, states, stack, packed[:length], packed[length:])
 
-    def join(self, part: Part) -> bytes:
+    def join(self, symbols: Tensor, side: Beside) -> bytes:
         """The lines."""
-        n, symbols = len(part.symbols), part.symbols.clone()
-        states, stack = self._states(part.side, n)
-        data, table, length = _LENGTHS.unpack(part.side[: _LENGTHS.size])
-        packed = unpack(part.side[_LENGTHS.size + data + table :], self.most_bytes)
-        texts = iter(packed[:length].decode("utf-8", "surrogateescape").split("\n"))
-        odd, mask = iter(split_lines(packed[length:])), torch.from_numpy(states == CODED)
+        symbols, states, mask = symbols.clone(), side.states, torch.from_numpy(side.states == CODED)
+        texts = iter(side.texts.decode("utf-8", "surrogateescape").split("\n"))
+        odd = iter(split_lines(side.odd))
         for own, each in enumerate(self.coded):
             if each.width > 1:
-                low = each.low(symbols[:, each.at]).pop(stack, mask[:, own])
+                low = each.low(symbols[:, each.at]).pop(side.stack, mask[:, own])
                 symbols[:, each.at] = symbols[:, each.at] * each.width + low
-        fine = states[:, 0] != LINE if self.coded else np.ones(n, bool)
+        fine = states[:, 0] != LINE if self.coded else np.ones(len(symbols), bool)
         try:
             rows = zip(*self._written(symbols.numpy()[fine], states[fine], texts), strict=True)
             lines = [
@@ -196,17 +216,6 @@ class Rows(Items):
         whole = torch.zeros(len(mask), len(self.schema.table), dtype=torch.bool)
         whole[:, self.seen] = mask
         return whole
-
-    def _states(self, side: bytes, n: int) -> tuple[np.ndarray, Stack]:
-        """The states of the cells that are coded, and the stack below them."""
-        if len(side) < _LENGTHS.size:
-            raise ValueError("the chunk does not say which of its cells are there")
-        data, table, _ = _LENGTHS.unpack(side[: _LENGTHS.size])
-        stack, size = Stack(side[_LENGTHS.size :][:data]), 4 * len(self.coded) * STATES**2
-        counts = unpack(side[_LENGTHS.size + data :][:table], size)
-        if len(counts) != size:
-            raise ValueError("the chunk does not say how many of its cells are there")
-        return pop_states(stack, n, np.frombuffer(counts, "<u4").reshape(-1, STATES, STATES)), stack
 
 
 def _matched(schema: TableSchema, names: Sequence[str]) -> list[tuple[int, int, Column]]:

@@ -19,6 +19,7 @@ from .latent_codes import COARSE, FINE, LatentCode, latent_code
 
 ROWS = 128  # of a batch at most, so that what is computed for it stays in a cache
 SPARE = 64  # bits that must be left where posteriors have taken theirs
+TAKEN = 24 * (FINE // 2 + 1)  # bits at most that a dimension takes: its digits and a component, 24 each
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,22 @@ class Code:
     plain: tuple[bool, ...]
 
 
-def encode_examples(model: LatentModel, symbols: Tensor, grid: Grid, mask: Tensor | None = None) -> Code:
+def encode_examples(
+    model: LatentModel, symbols: Tensor, grid: Grid, mask: Tensor | None = None, c: Tensor | None = None
+) -> Code:
     """Bits-back coding (Townsend et al., 2019) of ``symbols`` (N, *event), where ``mask`` is False being left out.
 
+    The context ``c`` (N, C) of conditional models is not coded; whoever decodes must know it.
     A batch's latents are popped off the stack by their posterior, then the examples pushed by p(x|z) and the latents by
     their prior: on average each batch adds the negative evidence bound. The first batch has nothing to pop from: it
     takes the posterior's means in coarse bins. Batches double until they are as large as they get.
     """
     stack, plain = Stack(), []
+    most = TAKEN * sum(event.numel() for event in model.events)
     with inference(model):
         for rows in batches(len(symbols)):
-            part = Batch(grid.values(symbols[rows]), None, None if mask is None else mask[rows])
-            before = stack.copy()
+            part = Batch(grid.values(symbols[rows]), _rows(c, rows), _rows(mask, rows))
+            before = stack.copy() if stack.bits < most * len(part.x) + SPARE else stack
             is_plain = not _push_batch(model, stack, symbols[rows], part, grid, FINE)
             if is_plain:
                 stack = before
@@ -50,7 +55,9 @@ def encode_examples(model: LatentModel, symbols: Tensor, grid: Grid, mask: Tenso
     return Code(stack.to_bytes(), len(symbols), tuple(plain))
 
 
-def decode_examples(model: LatentModel, code: Code, grid: Grid, mask: Tensor | None = None) -> Tensor:
+def decode_examples(
+    model: LatentModel, code: Code, grid: Grid, mask: Tensor | None = None, c: Tensor | None = None
+) -> Tensor:
     """The symbols (N, *event), 0 where left out. Raises ValueError where the code is not this model's."""
     parts, stack = list(batches(code.count)), Stack(code.data)
     if len(parts) != len(code.plain):
@@ -58,7 +65,8 @@ def decode_examples(model: LatentModel, code: Code, grid: Grid, mask: Tensor | N
     found = torch.zeros(code.count, *model.shapes.x, dtype=torch.long)
     with inference(model):
         for rows, is_plain in reversed(list(zip(parts, code.plain, strict=True))):
-            found[rows] = _pop_batch(model, stack, None if mask is None else mask[rows], rows, grid, is_plain)
+            size = rows.stop - rows.start
+            found[rows] = _pop_batch(model, stack, size, _rows(c, rows), _rows(mask, rows), grid, is_plain)
     if stack.bits:
         raise ValueError("the code holds more than these examples")
     return found
@@ -102,10 +110,9 @@ def _push_batch(model: LatentModel, stack: Stack, symbols: Tensor, batch: Batch,
 
 
 def _pop_batch(
-    model: LatentModel, stack: Stack, mask: Tensor | None, rows: slice, grid: Grid, is_plain: bool
+    model: LatentModel, stack: Stack, count: int, c: Tensor | None, mask: Tensor | None, grid: Grid, is_plain: bool
 ) -> Tensor:
-    count = rows.stop - rows.start
-    codes = [latent_code(p, count, COARSE if is_plain else FINE) for p in model.priors()]
+    codes = [latent_code(p, count, COARSE if is_plain else FINE) for p in model.priors(c)]
     latents = [code.pop_prior(stack).unsqueeze(0) for code in codes]
     symbols = torch.zeros(1, count, *model.shapes.x, dtype=torch.long)
 
@@ -115,9 +122,9 @@ def _pop_batch(
         symbols[part] = found.view(symbols[part].shape)  # pyright: ignore
         return grid.at(part).values(symbols[part])  # pyright: ignore
 
-    in_steps(model.decode(tuple(latents)), see, mask)
+    in_steps(model.decode(tuple(latents), c), see, mask)
     if not is_plain:
-        posteriors = _posteriors(model, Batch(grid.values(symbols.squeeze(0)), None, mask), latents)
+        posteriors = _posteriors(model, Batch(grid.values(symbols.squeeze(0)), c, mask), latents)
         for code, q in reversed(list(zip(codes, posteriors, strict=True))):
             code.push_posterior(stack, q)
     return symbols.squeeze(0)
@@ -140,3 +147,7 @@ def _posteriors(model: LatentModel, batch: Batch, latents: list[Tensor]) -> list
     with suppress(_KnownError):
         model.infer(batch, choose=replay)
     return found
+
+
+def _rows(values: Tensor | None, rows: slice) -> Tensor | None:
+    return None if values is None else values[rows]

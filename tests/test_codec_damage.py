@@ -1,0 +1,204 @@
+"""Damaged and hostile .vae files: what is intact comes back, nothing else ever does.
+
+``VAEKIT_FUZZ=10000`` tries as many damaged files instead of a few.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from small_codec import SHAPE, back, blob_of, pictures, run_on, same
+from vaekit.container import MAGIC, Kind, Reader, Writer, digest, pack, unpack
+from vaekit.recipes import Run
+from vaekit.recipes.codec import compress, decompress
+from vaekit.recipes.codec_files import array, of_array
+from vaekit.recipes.codec_items import Arrays
+from vaekit.recipes.packed_run import pack_run
+
+EXAMPLES = int(os.environ.get("VAEKIT_FUZZ", "40"))
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return run_on(pictures(50))
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Chunks of 16 items."""
+    monkeypatch.setattr(Arrays, "at_once", 16)
+
+
+def test_damaged_chunks_are_told_and_the_rest_comes_back(run, small):
+    x = pictures(80)
+    blob = bytearray(blob_of(run, x, verify=False))
+    chunks = Reader(bytes(blob)).chunks
+    blob[chunks[2].offset + 5] ^= 1  # in the payload
+    blob[chunks[4].offset - 10] ^= 1  # in the head
+    with pytest.raises(ValueError, match=r"32 to 47 are damaged.*--recover"):
+        back(run, bytes(blob))
+    found = decompress(run, Reader(bytes(blob)), recover=True)
+    assert [sentence[:14] for sentence in found.damage] == ["items 32 to 47", "items 64 to 79"]
+    kept = np.r_[0:32, 48:64]
+    assert same(array(found), x[kept])
+    assert same(back(run, bytes(blob), 48, 60), x[48:60])
+
+
+def test_a_cut_off_file_gives_what_is_there(run, small):
+    x = pictures(80)
+    blob = blob_of(run, x, verify=False)
+    cut = blob[: Reader(blob).chunks[3].offset + 3]
+    with pytest.raises(ValueError, match="48 to 79 are lost"):
+        back(run, cut)
+    assert same(back(run, cut, recover=True), x[:48])
+
+
+@pytest.fixture(scope="module")
+def fuzzed(run) -> tuple[bytes, np.ndarray]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Arrays, "at_once", 16)
+        x = pictures(40)
+        return blob_of(run, x), x
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_no_damage_ever_yields_other_bytes(run, fuzzed, data):
+    blob, x = bytearray(fuzzed[0]), fuzzed[1]
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, max(len(blob) - 1, 0)))
+        what = data.draw(st.sampled_from(["flip", "set", "cut", "drop", "double", "insert"]))
+        if what == "flip":
+            blob[at : at + 1] = bytes(value ^ 1 << data.draw(st.integers(0, 7)) for value in blob[at : at + 1])
+        elif what == "set":
+            blob[at : at + 8] = data.draw(st.binary(min_size=8, max_size=8))
+        elif what == "cut":
+            del blob[at:]
+        elif what == "drop":
+            del blob[at : at + data.draw(st.integers(1, 300))]
+        elif what == "double":
+            blob[at:at] = blob[at : at + data.draw(st.integers(1, 300))]
+        else:
+            blob[at:at] = data.draw(st.binary(max_size=20))
+    rows = {row.tobytes() for row in x}
+    try:
+        found = decompress(run, Reader(bytes(blob)), recover=True)
+    except ValueError:
+        return
+    assert found.damage or same(array(found), x)
+    assert all(row.tobytes() in rows for row in array(found))
+    for start, count, content in found.chunks:
+        assert content == x[start : start + count].tobytes()
+
+
+def forged(run: Run, header: dict | None = None, chunks: tuple = ()) -> bytes:
+    """A file with a header of someone's choice, its checks intact."""
+    own = Reader(blob_of(run, pictures(3))).header
+    stream = io.BytesIO()
+    writer = Writer(stream, own | (header or {}))
+    for chunk in chunks:
+        writer.append(*chunk)
+    return stream.getvalue()
+
+
+HUGE = 2**60
+HOSTILE = {
+    "count": {"count": HUGE},
+    "negative count": {"count": -1},
+    "text for a count": {"count": "3"},
+    "true for a count": {"count": True},
+    "no items": {"items": {}},
+    "unknown items": {"items": {"kind": "pickle"}},
+    "objects": {"items": {"kind": "array", "dtype": "O", "layout": list(SHAPE)}},
+    "a wrong dtype": {"items": {"kind": "array", "dtype": "nonsense", "layout": list(SHAPE)}},
+    "a structure": {"items": {"kind": "array", "dtype": [["a", "u1"]], "layout": list(SHAPE)}},
+    "huge items": {"items": {"kind": "array", "dtype": "u1", "layout": [HUGE, HUGE]}},
+    "a probe that is none": {"probe": 5},
+    "a model that is none": {"model": None},
+    "a form that is none": {"form": None},
+    "made of nothing": {"made": None, "probe": "0"},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_headers_are_refused(run, name):
+    payload = (Kind.CODED, 0, 3, bytes(40), bytes(60))
+    with pytest.raises(ValueError, match=r"\w"):
+        back(run, forged(run, HOSTILE[name], (payload,)))
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (Kind.CODED, 0, 2**32 - 1, bytes(40), b""),
+        (Kind.CODED, 0, 0, bytes(40), b""),
+        (Kind.CODED, 2**60, 3, bytes(40), b""),
+        (Kind.CODED, 0, 3, b"", b""),
+        (Kind.CODED, 0, 3, b"\xff\xff\xff\xff", b""),
+        (Kind.CODED, 0, 3, bytes(5), b""),
+        (Kind.CODED, 0, 3, struct.pack("<I", 8) + bytes(range(1, 30)), b""),
+        (Kind.PACKED, 0, 3, b"", b""),
+        (Kind.PACKED, 0, 3, pack(bytes(2**24)), bytes(2**24)),
+        (Kind.PACKED, 0, 3, pack(bytes(59)), bytes(59)),
+        (Kind.FRAME, 0, 0, bytes(3), b""),
+    ],
+)
+def test_hostile_chunks_are_refused(run, chunk):
+    with pytest.raises(ValueError, match="items"):
+        back(run, forged(run, None, (chunk,)))
+
+
+def test_what_is_no_file_is_refused():
+    def file(packed: bytes, version: int = 1) -> bytes:
+        return struct.pack("<8sHI4s", MAGIC, version, len(packed), digest(packed, 4)) + packed
+
+    bomb = zlib.compress(b'{"a":"' + bytes(2**24) + b'"}')
+    for blob, words in [
+        (b"", "not a .vae"),
+        (b"PK\x03\x04" + bytes(100), "not a .vae"),
+        (file(b"", 9), "format 9"),
+        (file(b"x")[:-1], "cut off"),
+        (file(b"nonsense"), "damaged"),
+        (file(bomb), "damaged"),
+        (file(zlib.compress(b"[" * 100000)), "damaged"),
+        (file(zlib.compress(b"[]")), "no JSON object"),
+        (file(zlib.compress(b"1" * 10000)), "damaged"),
+        (MAGIC + b"\1\0\xff\xff\xff\xff" + bytes(4), "cut off"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            Reader(blob)
+
+
+def test_packed_bytes_are_bounded():
+    packed = pack(bytes(10**6))
+    assert unpack(packed, 10**6) == bytes(10**6)
+    for damaged, most in ((packed, 10**6 - 1), (packed[:-3], 10**6), (b"", 10)):
+        with pytest.raises(ValueError, match="packed bytes"):
+            unpack(damaged, most)
+
+
+def test_a_file_may_carry_its_model_but_no_hostile_one(run):
+    x, stream = pictures(30), io.BytesIO()
+    compress(run, of_array(run, x), stream, with_model=True)
+    assert same(back(None, stream.getvalue()), x)
+    request = run.request.model_copy(update={"network": {"name": "mlp", "hidden": [2**17, 2**17]}})
+    packed = pack_run(run)
+    length, _, about = struct.unpack("<IQI", packed[:16])
+    content = json.loads(unpack(packed[16 + length :], 2**20)[:about])
+    content["request"]["network"] = request.network
+    text = json.dumps(content).encode()
+    hostile = struct.pack("<IQI", 0, 0, len(text)) + pack(text)
+    with pytest.raises(ValueError, match="at most"):
+        back(None, forged(run, None, ((Kind.RUN, 0, 0, hostile, hostile),)))
+    for damaged in (b"", packed[:10], packed[:-9], bytes(30), packed[:16] + bytes(len(packed) - 16)):
+        with pytest.raises(ValueError, match=r"own model|packed bytes"):
+            back(None, forged(run, None, ((Kind.RUN, 0, 0, damaged, damaged),)))
