@@ -1,6 +1,5 @@
 """The page in a real browser, on a server with small runs in this process."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,13 +10,14 @@ from sklearn.datasets import load_digits
 
 from vaekit.recipes import Run, TrainRequest, train
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+from .chromium import NAMES, find
+
 TINY = {"network": {"name": "mlp", "hidden": [32]}, "epochs": 2, "seed": 0, "device": "cpu", "lr": 0.01}
 
 
 @pytest.fixture(scope="package")
 def runs(tmp_path_factory) -> dict[str, Run]:
-    """Small runs by name: ``digits`` (2 latents), ``wide`` (5), ``told`` (conditional), ``table``, ``arrays`` (no data)."""
+    """Small runs: ``digits`` (2 latents), ``wide`` (5), ``told`` (conditional), a ``table``, ``arrays`` (no data)."""
     folder = tmp_path_factory.mktemp("runs")
     table = _write_table(folder / "people.csv")
     requests = {
@@ -71,9 +71,9 @@ def address(runs) -> Iterator[str]:
 def browser() -> Iterator:
     """A headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install playwright)")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = find()
     if path is None:
-        pytest.skip(f"needs a browser on PATH: one of {', '.join(BROWSERS)}")
+        pytest.skip(f"NO BROWSER: none of {', '.join(NAMES)} is on PATH")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -82,7 +82,7 @@ def browser() -> Iterator:
 
 @pytest.fixture
 def open_page(browser, address) -> Iterator[Callable]:
-    """``open_page("#/clusters?run=digits", color_scheme="dark")``: a page of its own; it must not raise or log errors."""
+    """``open_page("#/clusters?run=digits", color_scheme="dark")``: a page of its own, which must not log errors."""
     contexts, problems = [], []
 
     def open_one(place: str = "", *, allow_errors: bool = False, **options):

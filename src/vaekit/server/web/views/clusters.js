@@ -111,6 +111,7 @@ async function build(root, app, data, axes) {
     signal.addEventListener("abort", () => own.dispatchEvent(new Event("abort")));
     view.moved = false;
     view.points.count = 0;
+    stage.dataset.complete = false;
     const [first, second] = view.plane.keys;
     const response = await app.api("page/points", { query: { first, second }, as: "response", signal: own });
     await readPoints(response, view, (done) => {
@@ -122,7 +123,7 @@ async function build(root, app, data, axes) {
       progress.textContent = `Encoding the data: ${whole(view.points.count)} of ${whole(data.count)}`;
       draw();
     });
-    stage.dataset.loaded = view.points.count;
+    stage.dataset.complete = true;
     app.announce(`${counted(view.points.count, "point")} shown`);
   });
   await Promise.all([loadPoints(), panels.color(app.state.get("by") ?? data.by[0])]);

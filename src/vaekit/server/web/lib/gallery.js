@@ -1,0 +1,89 @@
+/** Many items at once: a grid of images, the rows of a table, a grid of curves; and saving them. */
+
+import { h } from "./dom.js";
+import { drawCurve } from "./item.js";
+import { parse, pixels } from "./pictures.js";
+
+/**
+ * @param {any} run
+ * @param {any} answer what the server said of the items
+ * @param {number} count
+ * @param {string} word what one is called, such as "Sample"
+ * @returns {{element: HTMLElement, answer: any, count: number}}
+ */
+export function gallery(run, answer, count, word) {
+  const grid = { image: images, table: rows, vector: curves }[run.kind];
+  return { element: grid(run, answer, count, word), answer, count };
+}
+
+/** The images as one picture, as square as can be; on a canvas with a text instead of one for each. */
+function images(run, answer, count, word) {
+  const canvas = sheet(answer, count);
+  canvas.className = "picture gallery";
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", `${count} ${word.toLowerCase()}s`);
+  return canvas;
+}
+
+function rows(run, answer, count, word) {
+  const head = run.columns.map(({ name }) => h("th", { scope: "col" }, name));
+  const body = answer.rows.map((cells) => h("tr", {}, cells.map((cell, i) =>
+    h("td", { class: run.columns[i].values ? "" : "number" }, cell))));
+  return h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": `${word}s` },
+    h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)));
+}
+
+function curves(run, answer, count, word) {
+  return h("div", { class: "curves" }, answer.values.map((values, i) => {
+    const canvas = h("canvas", { width: 320, height: 160, role: "img", "aria-label": `${word} ${i + 1}` });
+    drawCurve(canvas, values);
+    return canvas;
+  }));
+}
+
+/**
+ * Pictures side by side with a pixel between them.
+ * @param {import("./pictures.js").Pictures} answer
+ * @param {number} count
+ */
+export function sheet(answer, count, across = Math.ceil(Math.sqrt(count))) {
+  const { width, height } = answer;
+  const canvas = h("canvas", { width: across * (width + 1) - 1, height: Math.ceil(count / across) * (height + 1) - 1 });
+  const context = canvas.getContext("2d");
+  for (let i = 0; i < count; i += 1) {
+    context.putImageData(pixels(answer, i), (i % across) * (width + 1), Math.floor(i / across) * (height + 1));
+  }
+  return canvas;
+}
+
+/** Items as the server packs them into JSON, pictures in base64 ↦ as everywhere else. */
+export function unpack(run, answer) {
+  return run.kind === "image" ? parse(Uint8Array.from(atob(answer.pictures), (char) => char.charCodeAt(0)).buffer) : answer;
+}
+
+/**
+ * Offer what a gallery shows as a file.
+ * @param {any} run
+ * @param {{answer: any, count: number}} shown
+ * @param {string} name without an ending
+ */
+export async function saveAs(run, shown, name) {
+  if (run.kind === "image") {
+    const blob = await new Promise((resolve) => sheet(shown.answer, shown.count).toBlob(resolve, "image/png"));
+    return download(blob, `${name}.png`);
+  }
+  const [head, body] = run.kind === "table"
+    ? [run.columns.map((column) => column.name), shown.answer.rows]
+    : [shown.answer.values[0].map((_, i) => `x${i}`), shown.answer.values];
+  const lines = [head, ...body].map((cells) => cells.map(quoted).join(","));
+  return download(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }), `${name}.csv`);
+}
+
+const quoted = (cell) => (/[",\r\n]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : String(cell));
+
+/** Let the browser save a file. */
+export function download(blob, name) {
+  const url = URL.createObjectURL(blob);
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
