@@ -39,3 +39,11 @@ DISENTANGLEMENT: Meaning = {
     "completeness": ("", "each factor is served by one latent"),
     "informativeness": ("", "accuracy of the factors told from the codes"),
 }
+SAMPLES: Meaning = {
+    "frechet": ("", "Fréchet distance between features of samples and of test examples; 0 is best"),
+    "kernel": ("", "kernel distance between the same; 0 is best"),
+    "precision": ("", "share of samples among the test examples"),
+    "recall": ("", "share of test examples among the samples"),
+    "coverage": ("", "share of test examples that have a sample nearby"),
+    "sharpness": ("", "of samples, as a multiple of the data's own; 1 is as sharp"),
+}

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from vaekit import store
 from vaekit.data import TableSchema
-from vaekit.evaluation.meaning import DISENTANGLEMENT, EVALUATION, LATENTS, LIKELIHOOD, Meaning
+from vaekit.evaluation.meaning import DISENTANGLEMENT, EVALUATION, LATENTS, LIKELIHOOD, SAMPLES, Meaning
 from vaekit.recipes.card import facts
 from vaekit.store import RunFolder
 
@@ -26,11 +26,11 @@ TITLES = {"likelihood": "Likelihood", "latents": "Latent space", "disentanglemen
 
 @router.get("/history")
 def history(host: GivenHost, run: str | None = None, after: int = 0) -> dict[str, Any]:
-    """``rows`` of the epochs beyond ``after``, of ``epochs`` in all, and whether the run is ``training``; also of a run
-    that has no weights yet.
+    """``rows`` of the epochs beyond ``after``, the ``count`` of those done, how many ``epochs`` there will be, and
+    whether the run is ``training``; also of a run that has no weights yet.
     """
     rows, epochs, training = _progress(host.get(run))
-    return {"rows": [row for row in rows if row["epoch"] > after], "epochs": epochs, "training": training}
+    return {"rows": rows[max(after, 0) :], "count": len(rows), "epochs": epochs, "training": training}
 
 
 @router.get("/model")
@@ -54,6 +54,7 @@ def evaluation(report: Mapping[str, Any]) -> dict[str, Any]:
     for name, meaning in SECTIONS.items():
         if report.get(name):
             sections.append(_section(TITLES[name], meaning, {**report, **report[name]}))
+    sections += [_samples(quality) for quality in report.get("sample_quality") or []]
     return {"data": report["data"], "n": report["n"], "sections": sections, "findings": report.get("findings", [])}
 
 
@@ -63,6 +64,22 @@ def _section(title: str, meaning: Meaning, report: Mapping[str, Any]) -> dict[st
         for name, (unit, about) in meaning.items()
     ]
     return {"title": title, "numbers": [number for number in numbers if number["value"] is not None]}
+
+
+def _samples(quality: Mapping[str, Any]) -> dict[str, Any]:
+    """The quality of drawn samples, with intervals, beside what the training examples themselves get."""
+    drawn, floor = quality["draws"], quality["floor"]
+    numbers = [
+        {
+            **drawn[name],
+            "name": name,
+            "unit": unit,
+            "about": f"{about}; training examples: {floor[name]['value']:.3g}",
+        }
+        for name, (unit, about) in SAMPLES.items()
+        if drawn.get(name) and floor.get(name)
+    ]
+    return {"title": "Samples", "numbers": numbers}
 
 
 def _columns(schema: TableSchema) -> list[dict[str, str]]:
