@@ -41,6 +41,7 @@ $(VENV)/.package: pyproject.toml constraints.txt
 
 $(VENV)/.develop: $(VENV)/.package
 	$(PIP) install --quiet $(CONSTRAINTS) --group test --group lint
+	@$(BIN)/python tests/browser/chromium.py
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.package
