@@ -1,4 +1,4 @@
-"""The browser of the tests: where it is, and ``python tests/browser/chromium.py``, which installs one if there is none."""
+"""The browser of the tests: where it is; ``python tests/browser/chromium.py`` installs one if there is none."""
 
 import os
 import shutil
