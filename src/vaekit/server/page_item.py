@@ -14,6 +14,7 @@ from vaekit import tasks
 from vaekit.data import Column, Schema, Table, TableSchema
 from vaekit.evaluation.subsets import subset
 from vaekit.recipes import Run
+from vaekit.recipes.detection import Cause
 from vaekit.training import Feed
 
 from . import items
@@ -25,6 +26,7 @@ from .rows import items_of
 
 router = APIRouter()
 NEIGHBORS = 12
+UNLIKELY = 3.0  # nats of a category, which less than a twentieth of such rows have
 USUAL = 256  # examples whose border says what the background is
 
 
@@ -122,14 +124,23 @@ def packed(schema: Schema | TableSchema, x: np.ndarray) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"pictures": base64.b64encode(items.pictures(found)).decode()}
 
 
-def _cause(schema: TableSchema, cause: Any) -> dict[str, Any]:
+def _cause(schema: TableSchema, cause: Cause) -> dict[str, Any]:
     column = schema.table[schema.columns.index(cause.column)]
     words = {name: getattr(cause, name) for name in ("value", "expected", "low", "high")}
     return {
         "column": cause.column,
         "nats": cause.nats,
+        "unexpected": _is_unexpected(column, cause),
         **{name: "" if value is None else items.text(column, value) for name, value in words.items()},
     }
+
+
+def _is_unexpected(column: Column, cause: Cause) -> bool:
+    """Whether a number lies outside the interval in which the others let expect it, or a category is unlikely."""
+    if cause.low is None:
+        return cause.value is not None and cause.nats > UNLIKELY
+    value, low, high = column.encode(np.array([cause.value, cause.low, cause.high], object))
+    return bool(value < low or value > high)
 
 
 def _raw(schema: Schema | TableSchema, body: bytes, kind: str) -> np.ndarray | Table:

@@ -2,7 +2,9 @@
 
 import { h } from "./dom.js";
 import { drawCurve } from "./item.js";
-import { parse, pixels } from "./pictures.js";
+import { paint, parse } from "./pictures.js";
+
+const SMALL = 28; // pixels to which smaller pictures are enlarged
 
 /**
  * @param {any} run
@@ -16,13 +18,23 @@ export function gallery(run, answer, count, word) {
   return { element: grid(run, answer, count, word), answer, count };
 }
 
-/** The images as one picture, as square as can be; on a canvas with a text instead of one for each. */
+/** The images as one picture that fills its place; on a canvas with a text instead of one for each. */
 function images(run, answer, count, word) {
-  const canvas = sheet(answer, count);
+  const canvas = sheet(answer, count, columnsFor(answer, count));
   canvas.className = "picture gallery";
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${count} ${word.toLowerCase()}s`);
+  canvas.style.maxWidth = `${Math.round((tallest() * canvas.width) / canvas.height)}px`;
   return canvas;
+}
+
+const tallest = () => Math.max(320, 0.66 * innerHeight);
+
+/** How many pictures side by side are largest on the screen. */
+function columnsFor({ width, height }, count) {
+  const place = Math.min(innerWidth - 32, 1232);
+  const size = (across) => Math.min(place / (across * width), tallest() / (Math.ceil(count / across) * height));
+  return Array.from({ length: count }, (_, i) => i + 1).reduce((best, across) => (size(across) > size(best) ? across : best), 1);
 }
 
 function rows(run, answer, count, word) {
@@ -42,16 +54,20 @@ function curves(run, answer, count, word) {
 }
 
 /**
- * Pictures side by side with a pixel between them.
+ * Pictures side by side, small ones enlarged, with a pixel between them.
  * @param {import("./pictures.js").Pictures} answer
  * @param {number} count
+ * @param {number} [across]
  */
 export function sheet(answer, count, across = Math.ceil(Math.sqrt(count))) {
-  const { width, height } = answer;
+  const times = Math.max(1, Math.round(SMALL / answer.width));
+  const [width, height] = [times * answer.width, times * answer.height];
   const canvas = h("canvas", { width: across * (width + 1) - 1, height: Math.ceil(count / across) * (height + 1) - 1 });
   const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  const one = h("canvas");
   for (let i = 0; i < count; i += 1) {
-    context.putImageData(pixels(answer, i), (i % across) * (width + 1), Math.floor(i / across) * (height + 1));
+    context.drawImage(paint(one, answer, i), (i % across) * (width + 1), Math.floor(i / across) * (height + 1), width, height);
   }
   return canvas;
 }

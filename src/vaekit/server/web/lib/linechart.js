@@ -121,7 +121,7 @@ function grid({ step, bottom, top, last, toX, toY }, width) {
   return [...rows.flat(), ...columns];
 }
 
-const tick = (value, step, decimals) => (step < 1e-3 ? (value ? value.toExponential(0) : "0") : fixed(value, decimals));
+const tick = (value, step, decimals) => (step < 1e-3 ? significant(value, 2) : fixed(value, decimals));
 
 /** A line within the plot's box, and a dot where there is one point alone. */
 function line({ color, dashed, points }, { toX, toY }, width) {

@@ -80,10 +80,11 @@ function drawPoints(canvas, points, colors, spot) {
     ys.push(points[2 * i + 1]);
   }
   const [toX, toY] = [scale(xs, MARGIN, width - MARGIN), scale(ys, height - MARGIN, MARGIN)];
+  const size = points.length / 2 / every > 1000 ? 2 : 4;
   context.globalAlpha = 0.7;
   for (let i = 0; i < points.length / 2; i += every) {
     context.fillStyle = colors[i] ?? token("--edge");
-    context.fillRect(toX(points[2 * i]) - 1, toY(points[2 * i + 1]) - 1, 2, 2);
+    context.fillRect(toX(points[2 * i]) - size / 2, toY(points[2 * i + 1]) - size / 2, size, size);
   }
   context.globalAlpha = 1;
   if (!spot) return;

@@ -29,8 +29,8 @@ export function rowForm(app, start, judge) {
   ask();
   const heads = ["column", "value", "expected, given the others", "adds"];
   return h("section", { class: "panel stack" }, h("h2", {}, "The row"),
-    h("p", { class: "muted small" }, "Change a cell, or empty it where it is unknown. A cell that the others do not let " +
-      "expect adds many nats to the surprise: it is the cause of it."),
+    h("p", { class: "muted small" }, "Change a cell, or empty it where it is unknown. Red is what the other cells do not let " +
+      "expect; what a cell adds to the surprise, given the others, is on the right."),
     h("div", { class: "row" }, another, origin),
     h("div", { class: "scroll" }, h("table", { class: "row-form" },
       h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))),
@@ -41,7 +41,7 @@ function formLine(column, text, onchange) {
   const input = column.values ? choice(column, text, onchange) : h("input", { type: "text", value: text, oninput: onchange,
     inputMode: column.kind === "datetime" ? "text" : "decimal", placeholder: "missing", title: column.extent });
   input.setAttribute("aria-label", column.name);
-  const [expected, bar, nats] = [h("td"), h("span", { class: "part", "aria-hidden": "true" }), h("span", { class: "number" })];
+  const [expected, bar, nats] = [h("td"), h("span", { class: "part", "aria-hidden": "true", style: { width: "0" } }), h("span", { class: "number" })];
   const element = h("tr", {}, h("th", { scope: "row" }, column.name), h("td", {}, input), expected,
     h("td", {}, h("span", { class: "adds" }, bar, nats)));
   return { name: column.name, input, expected, bar, nats, element };
@@ -62,7 +62,8 @@ function explain(lines, causes) {
     expected.textContent = known ? range : `${range}, filled in`;
     bar.style.width = `${Math.max(0, (64 * cause.nats) / most)}px`;
     nats.textContent = known ? `${fixed(cause.nats, 1)} nats` : "–";
-    element.classList.toggle("cause", known && cause.nats > 5 && cause.nats === most);
+    element.classList.toggle("cause", cause.unexpected);
+    input.setAttribute("aria-description", cause.unexpected ? "unexpected, given the others" : "");
   }
 }
 

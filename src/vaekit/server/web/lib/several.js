@@ -30,7 +30,7 @@ export function runChoice(app, onchange) {
     } });
     return h("label", { class: "choice" }, box, name);
   });
-  return h("fieldset", { class: "row plain" }, h("legend", {}, "Beside it"), boxes);
+  return h("fieldset", { class: "row plain" }, h("legend", {}, "Compare with"), boxes);
 }
 
 /** The colour of a run: the accent for the chosen one, then those of the classes. */

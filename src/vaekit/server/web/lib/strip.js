@@ -12,7 +12,7 @@ import { picture } from "./pictures.js";
  * @returns {HTMLElement}
  */
 export function strip(run, answer, steps, choose) {
-  if (run.kind === "table") return columns(run, answer, steps, choose);
+  if (run.kind === "table") return columns(run, answer, steps.filter((_, i) => i % 2 === 0), choose);
   const share = (step) => `${Math.round((100 * step) / steps.at(-1))} % of the way`;
   const view = (step) => (run.kind === "image" ? picture(answer, step, share(step)) : curve(answer.values[step], share(step)));
   return h("div", { class: "strip" }, steps.map((step) =>

@@ -22,9 +22,9 @@ export function surprisePanel(app, data) {
 
   const draw = () => {
     if (!answer) return;
-    fill(number, h("span", { class: "value" }, fixed(answer.surprise, 1)), h("span", { class: "muted" }, "nats"));
+    fill(number, h("span", { class: "value" }, fixed(answer.surprise + answer.complexity, 1)), h("span", { class: "muted" }, "nats"));
     sentence.textContent = usual ? ranked(answer.surprise, usual) : data.count ? "Comparing with the data …" : "";
-    parts.textContent = madeOf(app.run, answer);
+    parts.textContent = madeOf(answer);
     canvas.hidden = !usual;
     if (usual) histogram(canvas, usual, answer.surprise);
   };
@@ -51,10 +51,9 @@ function ranked(score, usual) {
   return `More surprising than ${whole(Math.floor(100 * below))} % of the data.`;
 }
 
-function madeOf(run, { latent, complexity }) {
-  const told = `−log p of the item. ${fixed(latent, 1)} nats of it are what its latents cost`;
-  if (run.kind === "table") return `${told}; the cells' parts are in the table.`;
-  return run.kind === "image" ? `${told}; ${fixed(complexity, 0)} nats, what any picture as intricate costs, are taken off.` : `${told}.`;
+function madeOf({ latent, complexity }) {
+  const told = `−log p of the item, of which ${fixed(latent, 1)} nats are the cost of its latents.`;
+  return complexity ? `${told} For the comparison the ${fixed(complexity, 0)} nats that any picture as intricate costs are taken off.` : told;
 }
 
 /** The distribution of what is usual, and a line where the item is. */

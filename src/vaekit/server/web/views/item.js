@@ -18,8 +18,10 @@ export const caption =
 
 export async function mount(root, app) {
   const { run } = app;
+  app.message("Reading the data …", "busy");
   const data = await app.api("page/data");
   const start = data.count ? await app.api("page/start") : null;
+  app.message(null);
   if (!start && run.kind !== "image") {
     app.message(`Without data there is no row to begin with: ${data.why}.`, "note");
   }

@@ -11,12 +11,12 @@ export const caption =
   "wrong with it.";
 
 export function mount(root, app) {
-  const body = h("div", { class: "stack" });
+  const body = h("div", { class: "stack" }, h("p", { class: "muted" }, "Reading the model …"));
   const show = async () => {
     const names = shown(app);
     const found = await Promise.all(names.map((name) => app.api("page/model", { query: { run: name } })));
-    fill(body, card(names, found), ...evaluation(names, found), ...found.map((one, i) => findings(names, i, one)),
-      columns(found[0]));
+    fill(body, h("div", { class: "columns" }, card(names, found), h("div", { class: "stack" }, diagnosis(names, found))),
+      ...evaluation(names, found), columns(found[0]));
   };
   fill(root, h("div", { class: "stack" }, runChoice(app, show), body));
   show();
@@ -37,10 +37,10 @@ function evaluation(names, found) {
       h("code", {}, `vaekit evaluate ${names[0]}`), " and look here again."))];
   }
   const titles = [...new Set(known.flatMap((one) => one?.sections.map(({ title }) => title) ?? []))];
-  return titles.map((title) => numbers(names, known, title));
+  return titles.map((title, i) => numbers(names, known, title, i === 0));
 }
 
-function numbers(names, known, title) {
+function numbers(names, known, title, first) {
   const sections = known.map((one) => one?.sections.find((each) => each.title === title));
   const all = sections.flatMap((one) => one?.numbers ?? []);
   const distinct = [...new Map(all.map((number) => [number.name, number])).values()];
@@ -51,7 +51,7 @@ function numbers(names, known, title) {
   });
   const judged = known.map((one) => (one ? `${whole(one.n)} examples, ${one.data}` : "not evaluated"));
   const note = names.length > 1 ? names.map((name, i) => `${name}: ${judged[i]}`).join("; ") : judged[0];
-  return section(title, h("p", { class: "muted small" }, note), table(names, rows, ["", ""]));
+  return section(title, first ? h("p", { class: "muted small" }, note) : null, table(names, rows, ["", ""]));
 }
 
 function words(number) {
@@ -61,12 +61,18 @@ function words(number) {
   return low === undefined ? text : `${text} (${fixed(low, 2)} to ${fixed(high, 2)})`;
 }
 
-const spelled = (name) => ({ elbo: "ELBO", kl: "KL", mse: "MSE", ssim: "SSIM", ess: "ESS", mig: "MIG" })[name] ??
-  name.replaceAll("_", " ").replace(" se", ", standard error");
+const WORDS = {
+  elbo: "ELBO", kl: "KL", mse: "MSE", ssim: "SSIM", ess: "ESS", mig: "MIG", frechet: "Fréchet distance",
+  kernel: "kernel distance", pareto_k: "Pareto k", linear_gaussian: "linear-Gaussian model", bits_per_dim: "bits per value",
+};
+
+const spelled = (name) => WORDS[name] ?? name.replace(/_se$/, ", standard error").replaceAll("_", " ");
+
+/** What the evaluations found wrong. */
+const diagnosis = (names, found) => found.map(({ evaluation: report }, i) => (report ? findings(names, i, report) : null));
 
 /** What an evaluation found wrong, with the options to try. */
-function findings(names, at, { evaluation: report }) {
-  if (!report) return null;
+function findings(names, at, report) {
   const list = report.findings.map(({ name, sentence, remedy }) => h("li", {}, h("strong", {}, name), h("p", {}, sentence),
     remedy ? h("p", { class: "muted small" }, "Try ", h("code", {}, remedy)) : null));
   const heading = names.length > 1 ? `Diagnosis of ${names[at]}` : "Diagnosis";
@@ -88,4 +94,4 @@ function table(names, rows, more = []) {
   return h("div", { class: "scroll" }, h("table", { class: "facts" }, first, h("tbody", {}, rows)));
 }
 
-const section = (heading, ...children) => h("section", { class: "panel" }, h("h2", {}, heading), children);
+const section = (heading, ...children) => h("section", { class: "panel" }, h("h2", {}, heading), ...children);

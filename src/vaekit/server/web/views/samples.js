@@ -24,7 +24,7 @@ export function mount(root, app) {
     label: state.get("label"),
     draw: state.get("draw") === "true",
   };
-  const stage = h("div", { class: "gallery-place", "aria-busy": "true" });
+  const stage = h("div", { class: "gallery-place", "aria-busy": "true" }, h("p", { class: "muted" }, "Drawing …"));
   let shown = null; // what is shown, for saving
 
   const ask = newest((signal) => app.api("page/samples",
@@ -35,7 +35,7 @@ export function mount(root, app) {
     state.set({ ...changes, draw: chosen.draw || null });
     stage.setAttribute("aria-busy", "true");
     const answer = await ask();
-    if (!answer) return;
+    if (!answer || app.signal.aborted) return;
     shown = gallery(run, answer, chosen.n, "Sample");
     fill(stage, shown.element);
     stage.setAttribute("aria-busy", "false");

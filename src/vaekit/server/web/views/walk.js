@@ -42,7 +42,7 @@ function build(root, app, data) {
   const slider = h("input", { type: "range", min: "0", max: String(STEPS - 1), value: "0", "aria-label": "Place on the way",
     oninput: () => player.go(Number(slider.value)) });
   const place = h("output", {}, "0 %");
-  const frames = h("div", { class: "strip-place" });
+  const frames = h("div", { class: "strip-place" }, h("p", { class: "muted" }, "Decoding …"));
   const play = button("Play", () => player.toggle(), { class: "primary" });
   let answer = null;
 
@@ -97,8 +97,8 @@ function end(app, data, word, index, random, onchange) {
   const number = h("input", { type: "number", min: "0", max: String(data.count - 1), value: String(index),
     onchange: () => change(Math.max(0, Math.min(data.count - 1, Math.round(Number(number.value) || 0)))) });
   show().then((found) => found && view.show(found));
-  return h("section", { class: "panel end" }, h("h2", {}, word), view.element,
-    h("div", { class: "row" }, field(`Item, 0 to ${whole(data.count - 1)}`, number), button("Another", () => change(random()))));
+  return h("section", { class: "panel" }, h("h2", {}, word), h("div", { class: `end ${app.run.kind}` }, view.element,
+    h("div", { class: "stack" }, field(`Item, 0 to ${whole(data.count - 1)}`, number), button("Another", () => change(random())))));
 }
 
 function labelChoice(run, chosen, walk) {
