@@ -10,14 +10,17 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.stats import entropy
 
 from small_codec import SHAPE, back, blob_of, pictures, run_on, same
 from vaekit import VAE
 from vaekit.container import Kind, Reader
+from vaekit.data import Context
 from vaekit.recipes import Run, codec_model
 from vaekit.recipes.codec import compress, decompress, estimate
 from vaekit.recipes.codec_files import of_array
 from vaekit.recipes.codec_items import Arrays
+from vaekit.recipes.codec_labels import Labels
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +136,36 @@ def test_an_estimate_is_near(run):
     x = pictures(200)
     source = of_array(run, x)
     assert estimate(run, source) == pytest.approx(len(blob_of(run, x)), rel=0.05)
+
+
+# labels
+
+
+@pytest.mark.parametrize("prior", ["standard-normal", "conditional-normal"])
+def test_a_conditional_model_codes_the_labels_with_the_items(prior):
+    x, y = pictures(60), np.arange(60) % 3
+    run = run_on(x, y, prior=prior)
+    coded = of_array(run, x, y)
+    assert same(back(run, blob_of(run, coded)), x)
+    assert same(back(run, blob_of(run, x)), x)  # of unknown labels
+    with pytest.raises(ValueError, match="unknown label"):
+        of_array(run, x, y + 1)
+
+
+def test_labels_cost_their_information_and_come_back():
+    y = np.random.default_rng(0).choice(4, 3000, p=[0.7, 0.1, 0.1, 0.1]) - 1
+    labels, below = Labels(Context("labels", ("a", "b", "c"))), bytes(range(1, 41))
+    data = labels.push(below, y)
+    assert 8 * (len(data) - len(below)) == pytest.approx(3000 * entropy([0.7, 0.1, 0.1, 0.1], base=2), rel=0.03)
+    again, found = labels.pop(data, 3000)
+    assert again == below
+    assert np.array_equal(found, y)
+
+
+def test_numbers_that_describe_items_are_unknown_to_the_model():
+    x = pictures(20)
+    run = run_on(x, np.random.default_rng(0).normal(size=(20, 2)))
+    assert same(back(run, blob_of(run, of_array(run, x, np.zeros((20, 2))))), x)
 
 
 # refusals

@@ -161,6 +161,27 @@ def test_the_commands(saved, tmp_path, small):
     assert same(np.load(out), x[:16])
 
 
+def test_a_folder_comes_back_by_the_commands(saved, tmp_path):
+    run, _, call = saved
+    was = filled(tmp_path / "in", pictures(4))
+    assert "7 of 15 files" in call("compress", run, tmp_path / "in", "--out", tmp_path / "in.vae")
+    assert "8 items" in call("decompress", tmp_path / "in.vae", "--run", run, "--out", tmp_path / "out")
+    assert contents(tmp_path / "out") == was
+    assert "not empty" in call("decompress", tmp_path / "in.vae", "--run", run, "--out", tmp_path / "out", code=2)
+
+
+def test_a_report_writes_the_file_that_it_is_about(saved, tmp_path):
+    run, x, call = saved
+    file = tmp_path / "x.vae"
+    said = call("compress", run, tmp_path / "x.npy", "--out", file, "--report", "--with-model")
+    for words in ("x.vae", "own bound", "vaekit and its model", "xz", "items a second"):
+        assert words in said
+    call("decompress", file, "--out", tmp_path / "again.npy")
+    assert same(np.load(tmp_path / "again.npy"), x)
+    for other in ("--estimate", "--quality=5"):
+        assert "leave out" in call("compress", run, tmp_path / "x.npy", "--out", file, "--report", other, code=2)
+
+
 def test_an_interrupt_leaves_nothing(saved, tmp_path, monkeypatch):
     run, _, call = saved
     before = sorted(tmp_path.iterdir())

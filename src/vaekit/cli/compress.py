@@ -13,7 +13,9 @@ from . import show
 from .common import RunPath, Which, load_run, note, status
 
 if TYPE_CHECKING:
+    from vaekit.recipes import Run
     from vaekit.recipes.codec import Compressed, Restored
+    from vaekit.recipes.codec_items import Source
     from vaekit.recipes.codec_report import CodecReport
 
 
@@ -47,6 +49,8 @@ def compress(
     from vaekit import store
     from vaekit.recipes import codec, codec_files
 
+    if report and (quality is not None or estimate):
+        raise ValueError("--report is about whole files without loss; leave out --quality and --estimate")
     path = Path(out or f"{Path(data).name if data else 'data'}.vae")
     if path.exists() and not overwrite and not estimate:
         raise FileExistsError(f"{path} is there already; replace it with --overwrite")
@@ -60,17 +64,14 @@ def compress(
             size = codec.estimate(loaded, source, quality)
         print(f"about {show.bytes_in_words(round(size))} for {source.count:,} items")
         return
+    if report:
+        _compare(loaded, source, data, path, with_model)
+        return
     with store.replacing(path) as temporary, temporary.open("wb") as stream, _bar("compressing") as progress:
         found = codec.compress(
             loaded, source, stream, quality=quality, verify=verify, with_model=with_model, progress=progress
         )
-    _print_compressed(found, path)
-    if report:
-        from vaekit.recipes import codec_report
-
-        with status("comparing"):
-            compared = codec_report.report(loaded, source, data)
-        _print_report(compared)
+    _print_compressed(found.size, found, path)
 
 
 def decompress(
@@ -94,7 +95,9 @@ def decompress(
     from . import files
 
     path = Path(out)
-    if path.exists() and not overwrite:
+    if path.is_dir() and any(path.iterdir()):
+        raise FileExistsError(f"{path} is a folder that is not empty; name another")
+    if path.is_file() and not overwrite:
         raise FileExistsError(f"{path} is there already; replace it with --overwrite")
     reader = Reader(Path(file).read_bytes())
     if reader.header.get("form") == "array":
@@ -107,6 +110,19 @@ def decompress(
         note(sentence)
     print(f"{found.intact:,} items in {path}")
     return 1 if found.damage else 0
+
+
+def _compare(run: Run, source: Source, data: str | None, path: Path, with_model: bool) -> None:
+    """Write the file and print what it comes to, if it comes back."""
+    from vaekit import store
+    from vaekit.recipes.codec_report import report
+
+    with store.replacing(path) as temporary, temporary.open("wb") as stream, status("comparing"):
+        found = report(run, source, data, with_model=with_model, stream=stream)
+        if not found.exact:
+            raise ValueError("the file does not come back as it was; without --report what does not is packed")
+    _print_compressed(found.size + with_model * found.model, found, path)
+    _print_report(found)
 
 
 def _write(found: Restored, path: Path, is_whole: bool) -> None:
@@ -134,9 +150,9 @@ def _rows(text: str | None) -> slice | None:
         raise ValueError(f"--rows is first:end, such as 1000:2000, got {text!r}") from error
 
 
-def _print_compressed(found: Compressed, path: Path) -> None:
-    share = f", {found.size / found.content:.1%} of {show.bytes_in_words(found.content)}" if found.content else ""
-    print(f"{show.bytes_in_words(found.size)}{share} in {path}")
+def _print_compressed(size: int, found: Compressed | CodecReport, path: Path) -> None:
+    share = f", {size / found.content:.1%} of {show.bytes_in_words(found.content)}" if found.content else ""
+    print(f"{show.bytes_in_words(size)}{share} in {path}")
     for reason, count in found.packed.items():
         note(f"{count:,} of {found.items:,} items are packed without the model: {reason}")
 

@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from vaekit.tasks.chunks import inference
 
 from .codec import compress, decompress
 from .codec_items import Arrays, Items, Source, Stored
-from .packed_run import pack_run
+from .codec_labels import Labels
+from .packed_run import pack_run, unpack_run
 from .run import Run
 
 ROWS = 256
@@ -27,10 +28,12 @@ ROWS = 256
 
 @dataclass(frozen=True)
 class CodecReport:
-    """Sizes in bytes: of the ``content``, of the file (``size``), of the model's evidence bound for the coded items,
-    ``bound``, and for what it does not code, ``side``; of the ``model`` when it goes with the file; of ``peers``.
+    """Sizes in bytes: of the ``content``, of the file (``size``) without the ``model``, of this when it goes with the
+    file; of the model's evidence bound for the coded items, ``bound``, and for what it does not code, ``side``; of
+    ``peers``.
 
-    ``dimensions`` are the numbers in all items; ``seconds`` to compress and to decompress, without checks.
+    ``dimensions`` are the numbers in all items; ``packed`` says by reason how many are packed without the model;
+    ``seconds`` to compress and to decompress, without checks; ``exact`` whether all came back.
     """
 
     items: int
@@ -42,6 +45,7 @@ class CodecReport:
     model: int
     seconds: tuple[float, float]
     exact: bool
+    packed: dict[str, int]
     peers: dict[str, int]
 
     def bits(self, size: float) -> float:
@@ -66,44 +70,60 @@ class CodecReport:
         }
 
 
-def report(run: Run, source: Source, path: str | Path | None = None) -> CodecReport:
-    """Compress, decompress and compare. ``path`` is the file that the items are from, for peers that read tables."""
-    stream, started = io.BytesIO(), time.perf_counter()
-    found = compress(run, source, stream, verify=False)
+def report(
+    run: Run,
+    source: Source,
+    path: str | Path | None = None,
+    *,
+    with_model: bool = False,
+    stream: BinaryIO | None = None,
+) -> CodecReport:
+    """Compress, decompress and compare. ``path`` is the file that the items are from, for peers that read tables.
+
+    The file is written to ``stream``, too. Raises as :func:`compress`.
+    """
+    own, started = io.BytesIO(), time.perf_counter()
+    found = compress(run, source, own, verify=False, with_model=with_model)
     middle = time.perf_counter()
-    restored = decompress(run, Reader(stream.getvalue()))
+    restored = decompress(None if with_model else run, Reader(own.getvalue()))
     end = time.perf_counter()
     content = source.contents(slice(0, source.count))
-    bound, side = evidence_bound(run, source)
+    packed = pack_run(run)
+    bound, side = evidence_bound(unpack_run(packed) if with_model else run, source)
+    if stream is not None:
+        stream.write(own.getvalue())
     return CodecReport(
-        source.count,
-        source.count * math.prod(run.model.shapes.x),
-        len(content) + len(source.frame),
-        found.size,
-        bound,
-        side + len(source.frame),
-        len(pack_run(run)),
-        (middle - started, end - middle),
-        restored.content == content,
-        codecs.general(content) | _of_kind(source.items, content, source.count, path),
+        items=source.count,
+        dimensions=source.count * math.prod(run.model.shapes.x),
+        content=len(content) + len(source.frame),
+        size=found.size - with_model * len(packed),
+        bound=bound,
+        side=side + len(source.frame),
+        model=len(packed),
+        seconds=(middle - started, end - middle),
+        exact=restored.content == content,
+        packed=found.packed,
+        peers=codecs.general(content) | _of_kind(source.items, content, source.count, path),
     )
 
 
 def evidence_bound(run: Run, source: Source) -> tuple[float, int]:
     """The negative evidence bound of all items in bytes, by one draw of the latents of each, and what comes beside."""
-    nats, side = 0.0, 0
+    nats, side, labels = 0.0, 0, Labels(run.schema.context)
     if isinstance(source.items, Stored):
         return 0.0, 0
-    grid, step = source.items.grid, source.items.at_once
+    grid = source.items.grid
     with inference(run.model), isolated_rng(0):
-        for start in range(0, source.count, step):
-            n = min(step, source.count - start)
-            part = source.items.split(source.contents(slice(start, start + n)), n)
-            side += len(part.side)
+        for rows in source.chunks():
+            n = rows.stop - rows.start
+            part = source.items.split(source.contents(rows), n)
+            told = labels.of(source.labels_of(rows), n)
+            c = labels.context(told)
+            side += len(part.side) + len(labels.push(b"", told))
             for at in range(0, n, ROWS):
                 symbols = part.symbols[at : at + ROWS]
                 mask = None if part.mask is None else part.mask[at : at + ROWS]
-                batch = Batch(grid.values(symbols), None, mask)
+                batch = Batch(grid.values(symbols), None if c is None else c[at : at + ROWS], mask)
                 trace = run.model.infer(batch)
                 nats -= float((masked_log_prob(trace.px, batch.x, mask) + trace.log_ratio()).double().sum())
     return nats / math.log(2) / 8, side
