@@ -5,6 +5,7 @@ import { button, fill, h } from "./dom.js";
 import { scaleBar } from "./item.js";
 import { counted, significant, whole } from "./numbers.js";
 import { markIcon } from "./pointcloud.js";
+import { token } from "./theme.js";
 
 const SHADES = 64; // of a scale
 const GREY = [140, 146, 154];
@@ -28,7 +29,17 @@ export class Coloring {
     this.color = this.code.slice();
     this.hidden = new Set(); // codes
     this.shown = new Uint8Array(count).fill(1);
+    this.recolor();
+  }
+
+  /** Take the colours that suit the ground, which is light or dark. */
+  recolor() {
     this.palette = [...this.#inks(), { color: GREY, weight: 1, shape: 0 }, { color: GREY, weight: BESIDE, shape: 0 }];
+  }
+
+  /** The part of the scale that stands out from the ground. */
+  get scale() {
+    return token("--scale").split(" ").map(Number);
   }
 
   /** The code of points whose value is unknown. */
@@ -85,7 +96,9 @@ export class Coloring {
   #inks() {
     if (!this.values) return [{ color: classColor(0), weight: 1, shape: 0 }];
     if (this.names) return this.names.map((_, k) => ({ color: classColor(k), weight: 1, shape: k % 10 }));
-    return Array.from({ length: SHADES }, (_, k) => ({ color: scaleColor(k / (SHADES - 1)), weight: 1, shape: 0 }));
+    const [low, high] = this.scale;
+    const share = (k) => low + ((high - low) * k) / (SHADES - 1);
+    return Array.from({ length: SHADES }, (_, k) => ({ color: scaleColor(share(k)), weight: 1, shape: 0 }));
   }
 }
 
@@ -101,7 +114,7 @@ export function legend(coloring, changed) {
     const ends = [coloring.low, coloring.high].map((value) => h("span", {}, significant(value, 4)));
     const missing = coloring.counts(null)[coloring.unknown];
     const left = missing ? h("p", { class: "muted small" }, `${counted(missing, "point")} without a value, in grey`) : null;
-    return { element: h("div", {}, h("div", { class: "scale" }, scaleBar(), ends), left), update: () => {} };
+    return { element: h("div", {}, h("div", { class: "scale" }, scaleBar(coloring.scale), ends), left), update: () => {} };
   }
   return classLegend(coloring, changed);
 }
@@ -111,8 +124,12 @@ function classLegend(coloring, changed) {
   const codes = [...coloring.names.keys(), coloring.unknown].filter((code) => total[code]);
   const set = (wanted) => {
     codes.forEach((code) => coloring.show(code, wanted(code)));
-    rows.forEach(({ toggle, code }) => toggle.setAttribute("aria-pressed", String(!coloring.hidden.has(code))));
+    show();
     changed();
+  };
+  const show = () => {
+    rows.forEach(({ toggle, code }) => toggle.setAttribute("aria-pressed", String(!coloring.hidden.has(code))));
+    all.hidden = !coloring.hidden.size;
   };
   const rows = codes.map((code) => {
     const name = coloring.names[code] ?? "unknown";
@@ -127,12 +144,13 @@ function classLegend(coloring, changed) {
     const only = button("only", () => set((other) => other === code), { class: "quiet only", "aria-label": `Only ${name}` });
     return { code, toggle, number, element: h("li", {}, toggle, only) };
   });
-  const all = button("Show all", () => set(() => true), { class: "quiet" });
+  const all = button("Show all", () => set(() => true), { class: "quiet only", hidden: true });
   const element = h("div", {}, h("ul", { class: "legend-list" }, rows.map((row) => row.element)), all);
   const update = (selected) => {
     const counts = coloring.counts(selected);
     rows.forEach(({ number, code }) => fill(number, whole(counts[code])));
   };
   update(null);
+  show();
   return { element, update };
 }

@@ -72,5 +72,15 @@ export function onFrame(work) {
   };
 }
 
+/** A function that calls `work` once it has not been called for so many milliseconds, unless `signal` says otherwise. */
+export function later(wait, work, signal) {
+  let timer = 0;
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(work, wait);
+  };
+}
+
 /** Whether motion should be kept to what is needed. */
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

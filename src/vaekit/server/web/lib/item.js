@@ -24,15 +24,37 @@ function imageView(run, text) {
 }
 
 function rowView(run) {
-  const cells = run.columns.map(() => h("td"));
+  const { element, show } = rowsView(run, 1);
+  return { element, show: ({ rows }, index = 0) => show([rows[index]]) };
+}
+
+/** Rows of a table side by side, a line for each column. */
+function rowsView(run, count, heads) {
+  const cells = run.columns.map(() => Array.from({ length: count }, () => h("td")));
   const body = run.columns.map(({ name }, i) => h("tr", {}, h("th", { scope: "row" }, name), cells[i]));
-  const element = h("table", { class: "item-row" }, h("tbody", {}, body));
+  const head = heads && h("thead", {}, h("tr", {}, h("td"), heads.map((text) => h("th", { scope: "col" }, text))));
+  const show = (rows) => rows.forEach((row, r) => row.forEach((value, i) => {
+    cells[i][r].textContent = value || "missing";
+    cells[i][r].classList.toggle("muted", !value);
+  }));
+  return { element: h("table", { class: "item-row" }, head, h("tbody", {}, body)), show };
+}
+
+/**
+ * An item beside its reconstruction: `show` takes what `page/items` answers to one index, `reconstructed`.
+ * @param {{kind: string, item: number[]|null, columns: object[]|null}} run
+ */
+export function pairView(run) {
+  const heads = ["Item", "Reconstruction"];
+  if (run.kind === "table") {
+    const { element, show } = rowsView(run, 2, heads);
+    return { element, show: ({ rows }) => show(rows) };
+  }
+  const views = heads.map((text) => itemView(run, text));
+  const figures = views.map(({ element }, i) => h("figure", {}, element, h("figcaption", { class: "muted small" }, heads[i])));
   return {
-    element,
-    show: ({ rows }, index = 0) => rows[index].forEach((value, i) => {
-      cells[i].textContent = value || "missing";
-      cells[i].classList.toggle("muted", !value);
-    }),
+    element: h("div", { class: "pair" }, figures),
+    show: (answer) => views.forEach(({ show }, i) => show(answer, i)),
   };
 }
 
@@ -86,12 +108,12 @@ export function columnLegend(column) {
   return h("div", { class: "scale" }, scaleBar(), h("span", {}, ends[0]), h("span", {}, ends[1]));
 }
 
-/** A bar of the scale's colours. */
-export function scaleBar() {
+/** A bar of the scale's colours, or of a part of it. */
+export function scaleBar([low, high] = [0, 1]) {
   const canvas = h("canvas", { width: 128, height: 1, class: "scale-bar", "aria-hidden": "true" });
   const context = canvas.getContext("2d");
   for (let x = 0; x < 128; x += 1) {
-    context.fillStyle = css(scaleColor(x / 127));
+    context.fillStyle = css(scaleColor(low + (high - low) * (x / 127)));
     context.fillRect(x, 0, 1, 1);
   }
   return canvas;

@@ -4,6 +4,7 @@ import { fixed, whole } from "./numbers.js";
 
 /**
  * @typedef {object} Axes what `/page/axes` says
+ * @property {string[]} [names] of the dimensions, in a saved page
  * @property {number[]} order
  * @property {number[]|null} importance
  * @property {"kl"|"variance"|null} measure
@@ -28,6 +29,19 @@ export class Plane {
     this.first = order.includes(first) ? first : order[0];
     this.second = order.includes(second) && second !== this.first ? second : order.find((axis) => axis !== this.first);
     this.held = new Map();
+  }
+
+  /**
+   * The plane that the address names, such as `3,0` or `p0,p1`, else that of the two axes that matter most.
+   * @param {Axes} axes
+   * @param {string|null} keys
+   * @param {boolean} principal whether those are principal directions, where there are more than two dimensions
+   */
+  static from(axes, keys, principal) {
+    const [first, second] = (keys ?? "").split(",");
+    const number = (text) => (text ? Number(text.replace("p", "")) : undefined);
+    const kind = first ? first.startsWith("p") : principal && axes.center.length > 2;
+    return new Plane(axes, { principal: kind, first: number(first), second: number(second) });
   }
 
   /** All axes of the kind, those that matter most first. */
@@ -58,7 +72,12 @@ export class Plane {
 
   /** An axis in words. */
   name(axis) {
-    return this.principal ? `direction ${axis + 1}` : `z[${axis}]`;
+    return this.axes.names?.[axis] ?? (this.principal ? `direction ${axis + 1}` : `z[${axis}]`);
+  }
+
+  /** The two axes in words. */
+  get names() {
+    return [this.name(this.first), this.name(this.second)];
   }
 
   /** How much an axis matters, in words; "" where nobody knows. */

@@ -8,28 +8,23 @@ const SLIDERS = 8; // shown at first
 const STEPS = 200;
 
 /**
- * Controls for `view.plane`, none where there are just two axes.
- * @param {{plane: Plane}} view
- * @param {{turned: () => void, changed?: () => void}} on `turned`: the axes are others; `changed`: a slider has moved;
- *   without it there are no sliders
+ * Controls for a plane, none where there are just two axes.
+ * @param {Plane} plane
+ * @param {(plane: Plane) => void} turned other axes make another plane
+ * @param {() => void} [moved] a slider of another axis has moved; without it there are no sliders
  * @returns {Node[]}
  */
-export function axesControls(view, on) {
-  const { plane } = view;
+export function axesControls(plane, turned, moved) {
   if (plane.axes.center.length <= 2) return [];
-  const choose = (chosen) => {
-    view.plane = new Plane(plane.axes, { principal: plane.principal, ...chosen });
-    on.turned();
-  };
+  const choose = (chosen) => turned(new Plane(plane.axes, { principal: plane.principal, ...chosen }));
   const kinds = [["dims", "latent dimensions"], ["principal", "principal directions of the data"]];
-  const kind = select(kinds, plane.principal ? "principal" : "dims", (value) => choose({
-    principal: value === "principal", first: undefined, second: undefined,
-  }));
-  const options = plane.order.map((axis) => [String(axis), [plane.name(axis), plane.weight(axis)].filter(Boolean).join(" · ")]);
+  const kind = select(kinds, plane.principal ? "principal" : "dims", (value) => choose({ principal: value === "principal" }));
+  const text = (axis) => [plane.name(axis), plane.weight(axis)].filter(Boolean).join(" · ");
+  const options = plane.order.map((axis) => [String(axis), text(axis)]);
   const first = select(options, String(plane.first), (value) => choose({ first: Number(value), second: plane.second }));
   const second = select(options, String(plane.second), (value) => choose({ first: plane.first, second: Number(value) }));
   const chosen = [field("Axes", kind), field("Across", first), field("Up", second)];
-  return on.changed ? [...chosen, sliders(plane, on.changed)] : chosen;
+  return moved ? [...chosen, sliders(plane, moved)] : chosen;
 }
 
 function sliders(plane, changed) {

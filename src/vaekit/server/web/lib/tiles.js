@@ -4,6 +4,8 @@
  */
 
 const KEPT = 160; // tiles
+const LINE = "rgb(128 128 128 / 45%)";
+const RULED = 24; // pixels of an item from which there are lines between items
 const AT_ONCE = 2; // requests under way
 
 /**
@@ -53,6 +55,7 @@ export class Tiles {
     for (const tiles of [this.#stale, this.#tiles]) {
       for (const [key, tile] of this.#visible(tiles, viewport, level)) this.#paint(context, viewport, key, tile);
     }
+    this.#rule(context, viewport, level);
     const missing = this.#needed(viewport, level).filter((key) => !this.#tiles.has(key));
     if (!missing.length && !this.#running) this.#stale.clear();
     this.#wanted = missing;
@@ -107,6 +110,27 @@ export class Tiles {
     const [right, bottom] = viewport.toScreen((i + 1) * width, j * height).map(Math.round);
     context.imageSmoothingEnabled = right - left < tile.image.width;
     context.drawImage(tile.image, left, top, right - left, bottom - top);
+  }
+
+  /** Thin lines between items that are large enough for them. */
+  #rule(context, viewport, level) {
+    const [across, up] = this.#size(level).map((size) => size / this.cells);
+    if (across * viewport.unit < RULED) return;
+    const { left, right, bottom, top } = viewport.bounds;
+    context.beginPath();
+    for (let i = Math.ceil(left / across); i * across < right; i += 1) {
+      const [x] = viewport.toScreen(i * across, 0).map(Math.round);
+      context.moveTo(x, 0);
+      context.lineTo(x, viewport.height);
+    }
+    for (let j = Math.ceil(bottom / up); j * up < top; j += 1) {
+      const [, y] = viewport.toScreen(0, j * up).map(Math.round);
+      context.moveTo(0, y);
+      context.lineTo(viewport.width, y);
+    }
+    context.strokeStyle = LINE;
+    context.lineWidth = 1;
+    context.stroke();
   }
 
   #points(key) {

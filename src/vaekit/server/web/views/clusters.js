@@ -1,17 +1,18 @@
 /** The encoded data as points: coloured, filtered, looked at one by one, and selected. */
 
 import { newest } from "../lib/api.js";
-import { cleared, drawAxes, keepSharp } from "../lib/canvas.js";
+import { cleared } from "../lib/canvas.js";
 import { Coloring, legend } from "../lib/coloring.js";
-import { button, field, fill, h, onFrame, select } from "../lib/dom.js";
-import { itemView } from "../lib/item.js";
+import { fill, h, onFrame } from "../lib/dom.js";
 import { Nearest, bulkOf, inside } from "../lib/nearest.js";
 import { counted, whole } from "../lib/numbers.js";
 import { Plane } from "../lib/plane.js";
 import { axesControls } from "../lib/planecontrols.js";
 import { PointCloud } from "../lib/pointcloud.js";
-import { saveSelection } from "../lib/selection.js";
-import { token } from "../lib/theme.js";
+import { drawOverlay, inView } from "../lib/pointoverlay.js";
+import { coloringPanel, itemPanel, selectionTools } from "../lib/pointpanels.js";
+import { describe, keepStageSharp, makeStage } from "../lib/stage.js";
+import { Thumbnails } from "../lib/thumbnails.js";
 import { Viewport, navigate, navigateByKeys } from "../lib/viewport.js";
 
 const NEAR = 14; // pixels within which a point is under the pointer
@@ -28,270 +29,195 @@ export function mount(root, app) {
   Promise.all([app.api("page/data"), app.api("page/axes")]).then(([data, axes]) => {
     if (!data.count) return app.message(`There are no points to show: ${data.why}.`, "note");
     app.message(null);
-    return build(root, app, data, axes);
+    new Clusters(app, data, axes).show(root);
   });
 }
 
-async function build(root, app, data, axes) {
-  const { signal } = app;
-  const [ground, overlay] = [h("canvas"), h("canvas")];
-  const progress = h("p", { class: "badge", hidden: true });
-  const stage = h("div", { class: "plane", role: "application", tabIndex: 0, "aria-describedby": "points-hint",
-    "aria-label": `${whole(data.count)} points in the latent space` }, ground, overlay, progress);
-  const cloud = new PointCloud(ground);
-  const view = {
-    viewport: new Viewport(),
-    plane: planeFrom(app, axes),
-    points: { xy: new Float32Array(2 * data.count), count: 0 },
-    coloring: new Coloring("", null, data.count),
-    centers: [],
-    nearest: null,
-    selected: null, // a Set of positions
-    polygon: [],
-    hovered: -1,
-    moved: false,
-  };
+/** Points in a plane, what colours them, and which are selected. */
+class Clusters {
+  viewport = new Viewport();
+  centers = []; // [name, x, y] of each class
+  few = []; // positions of the points in view, where they are few
+  polygon = []; // the lasso as it is drawn
+  selected = null; // a Set of positions
+  hovered = -1;
+  moved = false; // whether a person has moved the view
 
-  const drawOver = onFrame(() => drawOverlay(cleared(overlay), view));
-  const draw = onFrame(() => {
-    if (signal.aborted) return;
-    const { color, shown, palette } = view.coloring;
-    const seen = cloud.draw(view.viewport, { ...view.points, color, shown }, palette);
-    stage.dataset.visible = seen.visible;
-    stage.dataset.view = [view.viewport.x, view.viewport.y, view.viewport.unit].join(" ");
-    drawOverlay(cleared(overlay), view);
-  });
-  const panels = sidePanels(app, view, data, { draw, turned: () => loadPoints() });
-  fill(root, h("div", { class: "split" },
-    h("div", { class: "stack" }, panels.tools, stage, h("p", { class: "muted small", id: "points-hint" }, HINT)),
-    panels.side));
-
-  function hover(i) {
-    if (i === view.hovered) return;
-    view.hovered = i;
-    drawOver();
-    if (i >= 0) panels.showItem(i);
+  constructor(app, data, axes) {
+    this.app = app;
+    this.data = data;
+    this.plane = Plane.from(axes, app.state.get("axes"), true);
+    this.points = { xy: new Float32Array(2 * data.count), count: 0 };
+    this.coloring = new Coloring("", null, data.count);
+    this.legend = legend(this.coloring);
+    this.by = data.by.includes(app.state.get("by")) ? app.state.get("by") : data.by[0];
+    this.stage = makeStage(`${counted(data.count, "point")} in the latent space`, HINT);
+    this.cloud = new PointCloud(this.stage.ground);
+    this.thumbnails = new Thumbnails(app, () => this.drawOver());
+    this.drawOver = onFrame(() => drawOverlay(cleared(this.stage.overlay), this));
+    this.draw = onFrame(() => app.signal.aborted || this.paint());
+    this.load = newest((signal) => this.loadPoints(signal));
+    this.color = newest((signal) => this.loadColors(signal));
+    this.look = newest((signal, index) => this.loadItem(signal, index));
   }
-  const under = (left, top) => nearestTo(view, ...view.viewport.toPlane(left, top), NEAR / view.viewport.unit);
-  const middle = () => {
-    const { viewport } = view;
-    hover(nearestTo(view, viewport.x, viewport.y, viewport.width / viewport.unit));
-    if (view.hovered >= 0) app.announce(`Item ${whole(view.hovered)}, ${view.coloring.text(view.hovered)}`);
-  };
 
-  keepSharp(ground, (width, height) => {
-    view.viewport.resize(width, height);
-    if (!view.moved && view.viewport.home) view.viewport.fit(view.viewport.home);
-    draw();
-  }, signal);
-  keepSharp(overlay, drawOver, signal);
-  app.onTheme(draw);
-  const changed = () => {
-    view.moved = true;
-    draw();
-  };
-  navigate(stage, view.viewport, {
-    change: changed,
-    point: (left, top) => hover(under(left, top)),
-    click: (left, top) => hover(under(left, top)),
-    claims: () => panels.lassoing(),
-    drag: (left, top, phase) => panels.lasso(view.viewport.toPlane(left, top), phase),
-  }, signal);
-  navigateByKeys(stage, view.viewport, {
-    change: changed,
-    step: (dx, dy) => {
-      view.viewport.x += dx;
-      view.viewport.y += dy;
-      changed();
-      middle();
-    },
-  }, signal);
-
-  const loadPoints = newest(async (own) => {
-    signal.addEventListener("abort", () => own.dispatchEvent(new Event("abort")));
-    view.moved = false;
-    view.points.count = 0;
-    stage.dataset.complete = false;
-    const [first, second] = view.plane.keys;
-    const response = await app.api("page/points", { query: { first, second }, as: "response", signal: own });
-    await readPoints(response, view, (done) => {
-      if (signal.aborted || own.aborted) return;
-      if (!view.moved) view.viewport.fit(bulkOf(view.points.xy, view.points.count));
-      view.nearest = null;
-      view.centers = view.coloring.centers(view.points.xy, view.points.count);
-      progress.hidden = done;
-      progress.textContent = `Encoding the data: ${whole(view.points.count)} of ${whole(data.count)}`;
-      draw();
+  async show(root) {
+    const { app, data, stage } = this;
+    this.item = itemPanel(app.run);
+    this.colors = coloringPanel(data, this.by, (by) => {
+      this.by = by;
+      app.state.set({ by });
+      this.color();
     });
-    stage.dataset.complete = true;
-    app.announce(`${counted(view.points.count, "point")} shown`);
-  });
-  await Promise.all([loadPoints(), panels.color(app.state.get("by") ?? data.by[0])]);
-}
-
-/** The plane that the address names, else the two directions along which the data vary most, or the only two axes. */
-function planeFrom(app, axes) {
-  const [first, second] = (app.state.get("axes") ?? "").split(",");
-  const principal = first ? first.startsWith("p") : axes.center.length > 2;
-  const number = (text) => (text ? Number(text.replace("p", "")) : undefined);
-  return new Plane(axes, { principal, first: number(first), second: number(second) });
-}
-
-/** Read points as they come; `progress` is called after each part, at last with true. */
-async function readPoints(response, view, progress) {
-  const bytes = new Uint8Array(view.points.xy.buffer);
-  let at = 0;
-  for await (const part of parts(response)) {
-    bytes.set(part, at);
-    at += part.length;
-    view.points.count = Math.floor(at / 8);
-    progress(false);
+    this.tools = selectionTools(this, { all: () => this.choose(inView(this)), none: () => this.choose([]) });
+    this.axes = h("section", { class: "panel stack" });
+    this.showAxes();
+    fill(root, h("div", { class: "split" },
+      h("div", { class: "stack" }, this.tools.element, stage.element, stage.hint),
+      h("div", { class: "stack" }, this.item.element, this.colors.element, this.axes)));
+    keepStageSharp(stage, (width, height) => this.resize(width, height), this.drawOver, app.signal);
+    app.onTheme(() => {
+      this.coloring.recolor();
+      this.relabel();
+    });
+    this.listen();
+    await Promise.all([this.load(), this.color()]);
   }
-  progress(true);
+
+  listen() {
+    const { viewport, app: { signal }, stage: { element } } = this;
+    const change = () => {
+      this.moved = true;
+      this.draw();
+    };
+    const point = (left, top) => this.hover(this.nearest(viewport.toPlane(left, top), NEAR / viewport.unit));
+    const drag = (left, top, phase) => this.lasso(viewport.toPlane(left, top), phase);
+    navigate(element, viewport, { change, point, click: point, claims: this.tools.lassoing, drag }, signal);
+    const step = (dx, dy) => {
+      viewport.x += dx;
+      viewport.y += dy;
+      change();
+      this.hover(this.nearest([viewport.x, viewport.y], viewport.width / viewport.unit));
+      if (this.hovered >= 0) this.app.announce(`Item ${whole(this.hovered)}, ${this.coloring.text(this.hovered)}`);
+    };
+    navigateByKeys(element, viewport, { change, step }, signal);
+  }
+
+  resize(width, height) {
+    this.viewport.resize(width, height);
+    if (!this.moved && this.viewport.home) this.viewport.fit(this.viewport.home);
+    this.draw();
+  }
+
+  paint() {
+    const { color, shown, palette } = this.coloring;
+    const { visible } = this.cloud.draw(this.viewport, { ...this.points, color, shown }, palette);
+    this.few = this.thumbnails.wanted(visible) ? inView(this) : [];
+    drawOverlay(cleared(this.stage.overlay), this);
+    describe(this.stage, this.viewport, { visible });
+  }
+
+  showAxes() {
+    fill(this.axes, axesControls(this.plane, (plane) => {
+      this.plane = plane;
+      this.app.state.set({ axes: plane.keys.join(",") });
+      this.showAxes();
+      this.load();
+    }));
+    this.axes.hidden = !this.axes.childElementCount;
+  }
+
+  /** Read the points as they are encoded. */
+  async loadPoints(signal) {
+    const { app, stage, points } = this;
+    [this.moved, this.hovered, points.count] = [false, -1, 0];
+    stage.element.dataset.complete = false;
+    const [first, second] = this.plane.keys;
+    const response = await app.api("page/points", { query: { first, second }, as: "response", signal });
+    const bytes = new Uint8Array(points.xy.buffer);
+    let at = 0;
+    for await (const part of parts(response)) {
+      if (signal.aborted || app.signal.aborted) return;
+      bytes.set(part, at);
+      at += part.length;
+      this.placed(Math.floor(at / 8));
+    }
+    stage.element.dataset.complete = true;
+    app.announce(`${counted(points.count, "point")} shown`);
+  }
+
+  /** So many points are known now. */
+  placed(count) {
+    const { points, data, stage: { note } } = this;
+    points.count = count;
+    if (!this.moved) this.viewport.fit(bulkOf(points.xy, count));
+    this.grid = null;
+    note.hidden = count === data.count;
+    note.textContent = `Encoding the data: ${whole(count)} of ${whole(data.count)}`;
+    this.filtered();
+  }
+
+  async loadColors(signal) {
+    const answer = this.by ? await this.app.api("page/colors", { query: { by: this.by }, signal }) : null;
+    if (signal.aborted) return;
+    this.coloring = new Coloring(this.by ?? "", answer, this.data.count);
+    this.relabel();
+    this.filtered();
+  }
+
+  relabel() {
+    this.legend = legend(this.coloring, () => this.filtered());
+    this.colors.put(this.legend.element);
+    this.choose([...(this.selected ?? [])]);
+  }
+
+  filtered() {
+    this.centers = this.coloring.centers(this.points.xy, this.points.count);
+    this.draw();
+  }
+
+  async loadItem(signal, index) {
+    const as = this.app.run.kind === "image" ? "pictures" : "json";
+    const answer = await this.app.api("page/items", { query: { index, reconstructed: true }, signal, as });
+    if (!signal.aborted) this.item.show(index, this.coloring.text(index), answer);
+  }
+
+  /** The point that is shown nearest to a place within a distance, or -1. */
+  nearest([x, y], distance) {
+    const { xy, count } = this.points;
+    if (!count) return -1;
+    this.grid ??= new Nearest(xy, count);
+    return this.grid.find(x, y, distance, this.coloring.shown);
+  }
+
+  hover(index) {
+    if (index === this.hovered) return;
+    this.hovered = index;
+    this.drawOver();
+    if (index >= 0) this.look(index);
+  }
+
+  lasso(point, phase) {
+    if (phase === "start") this.polygon = [];
+    this.polygon.push(point);
+    if (phase === "end") {
+      this.choose(inside(this.polygon, { ...this.points, shown: this.coloring.shown }));
+      this.polygon = [];
+    }
+    this.drawOver();
+  }
+
+  /** Select these points; none of them is no selection. */
+  choose(indices) {
+    this.selected = indices.length ? new Set(indices) : null;
+    this.coloring.select(this.selected);
+    this.legend.update(this.selected);
+    this.tools.update();
+    this.draw();
+  }
 }
 
 async function* parts(response) {
   const reader = response.body.getReader();
   for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) yield value;
-}
-
-function nearestTo(view, x, y, distance) {
-  if (!view.points.count) return -1;
-  view.nearest ??= new Nearest(view.points.xy, view.points.count);
-  return view.nearest.find(x, y, distance, view.coloring.shown);
-}
-
-/** Axes, names of classes, the lasso, and a ring around the point under the pointer. */
-function drawOverlay(context, { viewport, plane, points, centers, polygon, hovered }) {
-  drawAxes(context, viewport, [plane.name(plane.first), plane.name(plane.second)]);
-  context.font = `600 12px ${token("--font")}`;
-  context.textAlign = "center";
-  context.lineJoin = "round";
-  for (const [name, left, top] of apart(centers.map(([text, x, y]) => [text, ...viewport.toScreen(x, y)]))) {
-    context.lineWidth = 4;
-    context.strokeStyle = token("--paper");
-    context.strokeText(name, left, top);
-    context.fillStyle = token("--ink");
-    context.fillText(name, left, top);
-  }
-  context.strokeStyle = token("--accent");
-  context.lineWidth = 2;
-  if (polygon.length) {
-    context.beginPath();
-    polygon.forEach(([x, y]) => context.lineTo(...viewport.toScreen(x, y)));
-    context.stroke();
-  }
-  if (hovered >= 0) {
-    context.beginPath();
-    context.arc(...viewport.toScreen(points.xy[2 * hovered], points.xy[2 * hovered + 1]), 8, 0, 2 * Math.PI);
-    context.stroke();
-  }
-}
-
-/** Names moved down where they would lie on others. */
-function apart(names) {
-  const [wide, high] = [64, 15];
-  const placed = [];
-  for (const [name, left, top] of names.sort((a, b) => a[2] - b[2])) {
-    const under = placed.filter((other) => Math.abs(other[1] - left) < wide && top - other[2] < high);
-    placed.push([name, left, Math.max(top, ...under.map((other) => other[2] + high))]);
-  }
-  return placed;
-}
-
-/** Everything beside the points: the item under the pointer, the legend, the selection. */
-function sidePanels(app, view, data, { draw, turned }) {
-  const { run } = app;
-  const views = [itemView(run, "The item"), itemView(run, "Its reconstruction")];
-  const name = h("p", { class: "place" }, "Point at an item.");
-  const pair = h("div", { class: "pair" }, views.map(({ element }, i) =>
-    h("figure", {}, element, h("figcaption", { class: "muted small" }, ["Item", "Reconstruction"][i]))));
-  pair.hidden = true;
-  let keys = legend(view.coloring, () => {});
-  const legendBox = h("div");
-  const status = h("span", { class: "small", role: "status" });
-
-  const showItem = newest(async (signal, index) => {
-    const answer = await app.api("page/items", { query: { index, reconstructed: true }, signal, as: run.item ? "pictures" : "json" });
-    if (signal.aborted) return;
-    views.forEach(({ show }, i) => show(answer, i));
-    pair.hidden = false;
-    pair.dataset.index = index;
-    name.textContent = [`No. ${whole(index)}`, view.coloring.text(index)].filter(Boolean).join(" · ");
-  });
-
-  function choose(indices) {
-    view.selected = indices?.length ? new Set(indices) : null;
-    view.coloring.select(view.selected);
-    keys.update(view.selected);
-    status.textContent = view.selected ? `${counted(view.selected.size, "item")} selected` : "";
-    [save, clear].forEach((element) => (element.disabled = !view.selected));
-    draw();
-  }
-
-  const color = newest(async (signal, by) => {
-    const answer = by ? await app.api("page/colors", { query: { by }, signal }) : null;
-    if (signal.aborted) return;
-    view.coloring = new Coloring(by ?? "", answer, data.count);
-    const filtered = () => {
-      view.centers = view.coloring.centers(view.points.xy, view.points.count);
-      draw();
-    };
-    keys = legend(view.coloring, filtered);
-    fill(legendBox, keys.element);
-    choose(view.selected ? [...view.selected] : null);
-    filtered();
-  });
-
-  const lassoButton = button("Lasso", () => {
-    const on = lassoButton.getAttribute("aria-pressed") !== "true";
-    lassoButton.setAttribute("aria-pressed", String(on));
-  }, { class: "toggle", "aria-pressed": "false", title: "Draw around points to select them" });
-  const inView = button("Select all in view", () => {
-    const { left, right, bottom, top } = view.viewport.bounds;
-    choose(inside([[left, bottom], [right, bottom], [right, top], [left, top]], { ...view.points, shown: view.coloring.shown }));
-  });
-  const save = button("Save as CSV", () => saveSelection(run.name, view), { disabled: true });
-  const clear = button("Clear", () => choose(null), { disabled: true });
-  const by = data.by.length
-    ? field("Colour by", select(data.by.map((each) => [each, each]), app.state.get("by") ?? data.by[0], (value) => {
-      app.state.set({ by: value });
-      color(value);
-    }))
-    : h("p", { class: "muted small" }, "These data have no labels, so all points are alike.");
-
-  const side = h("div", { class: "stack" },
-    h("section", { class: "panel" }, h("h2", {}, "Under the pointer"), pair, name),
-    h("section", { class: "panel stack" }, h("p", { class: "muted small" }, `${whole(data.count)} points: ${data.description}`), by, legendBox),
-    axesPanel(app, view, turned));
-  return {
-    tools: h("div", { class: "row" }, lassoButton, inView, save, clear, status),
-    side,
-    showItem,
-    color,
-    lassoing: () => lassoButton.getAttribute("aria-pressed") === "true",
-    lasso: (point, phase) => {
-      if (phase === "start") view.polygon = [];
-      view.polygon.push(point);
-      if (phase === "end") {
-        choose(inside(view.polygon, { ...view.points, shown: view.coloring.shown }));
-        view.polygon = [];
-      }
-      draw();
-    },
-  };
-}
-
-function axesPanel(app, view, turned) {
-  const box = h("section", { class: "panel stack" });
-  const show = () => fill(box, axesControls(view, {
-    turned: () => {
-      app.state.set({ axes: view.plane.keys.join(",") });
-      show();
-      turned();
-    },
-  }));
-  show();
-  box.hidden = !box.childElementCount;
-  return box;
 }

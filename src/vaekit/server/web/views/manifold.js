@@ -1,12 +1,13 @@
 /** The latent space as a plane of decoded items, and whatever the pointer is at, decoded live. */
 
-import { cleared, drawAxes, keepSharp } from "../lib/canvas.js";
-import { field, fill, h, onFrame, select } from "../lib/dom.js";
+import { cleared, drawAxes } from "../lib/canvas.js";
+import { field, fill, h, later, onFrame, select } from "../lib/dom.js";
 import { itemView } from "../lib/item.js";
 import { fixed } from "../lib/numbers.js";
 import { Plane } from "../lib/plane.js";
-import { decodedTiles } from "../lib/planetiles.js";
 import { axesControls } from "../lib/planecontrols.js";
+import { decodedTiles } from "../lib/planetiles.js";
+import { describe, keepStageSharp, makeStage } from "../lib/stage.js";
 import { token } from "../lib/theme.js";
 import { Viewport, navigate, navigateByKeys } from "../lib/viewport.js";
 
@@ -19,7 +20,7 @@ export const id = "manifold";
 export const title = "Manifold";
 export const caption =
   "Each place on this plane stands for an item that the model can make, and neighbours make similar ones. " +
-  "Move the pointer to decode the place under it; drag to pan, scroll or pinch to zoom.";
+  "Move the pointer, or a finger, to decode the place under it; drag to pan, scroll or pinch to zoom.";
 
 /** Why there is no plane to look at, or null. */
 export function suits(run) {
@@ -35,151 +36,157 @@ export function mount(root, app) {
   app.message("Reading the latent space …", "busy");
   app.api("page/axes").then((axes) => {
     app.message(null);
-    build(root, app, axes);
+    new Manifold(app, axes).show(root);
   });
 }
 
-function build(root, app, axes) {
-  const { run, signal } = app;
-  const [ground, overlay] = [h("canvas"), h("canvas")];
-  const stage = h("div", { class: "plane", role: "application", tabIndex: 0, "aria-label": "Plane of the latent space",
-    "aria-describedby": "plane-hint" }, ground, overlay);
-  const large = itemView(run, "The decoded item");
-  const place = h("p", { class: "place" });
-  const side = h("div", { class: "stack" });
-  fill(root, h("div", { class: "split" },
-    h("div", { class: "stack" }, stage, h("p", { class: "muted small", id: "plane-hint" }, HINT)), side));
-
-  const view = { plane: planeFrom(app, axes), viewport: new Viewport(), label: app.state.get("label"), point: [0, 0] };
-  const tiles = decodedTiles(app, view, () => draw());
-  const spoken = later(SPOKEN, () => app.announce(words(view.plane, view.point)), signal);
-  const settled = later(SETTLED, () => {
-    tiles.reset();
-    draw();
-  }, signal);
-
-  const draw = onFrame(() => {
-    if (signal.aborted) return;
-    const context = cleared(ground);
-    stage.dataset.complete = tiles.draw(context, view.viewport);
-    stage.dataset.view = [view.viewport.x, view.viewport.y, view.viewport.unit].join(" ");
-    drawAxes(context, view.viewport, [view.plane.name(view.plane.first), view.plane.name(view.plane.second)]);
-    mark(overlay, view);
-  });
-  const drawMark = onFrame(() => mark(overlay, view));
-
-  const decode = decoder(app, view, tiles, (answer, index, exact) => {
-    large.show(answer, index);
-    stage.dataset.shown = view.point.join(" ");
-    stage.dataset.exact = exact;
-  });
-
-  function pointTo(point) {
-    view.point = point;
-    place.textContent = words(view.plane, point);
-    drawMark();
-    decode();
+/** A plane, the point in it that is decoded, and what there is to choose. */
+class Manifold {
+  constructor(app, axes) {
+    const { signal } = app;
+    this.app = app;
+    this.plane = Plane.from(axes, app.state.get("axes"), false);
+    this.label = app.state.get("label");
+    this.viewport = new Viewport();
+    this.point = middle(this.plane.box);
+    this.tiles = decodedTiles(app, this, () => this.draw());
+    this.stage = makeStage("Plane of the latent space", HINT);
+    this.large = itemView(app.run, "The decoded item");
+    this.place = h("p", { class: "place" });
+    this.side = h("div", { class: "stack" });
+    this.draw = onFrame(() => signal.aborted || this.paint());
+    this.drawOver = onFrame(() => mark(this.stage.overlay, this.viewport, this.point));
+    this.speak = later(SPOKEN, () => app.announce(this.words), signal);
+    this.decodeAnew = later(SETTLED, () => this.forget(), signal);
   }
 
-  /** The plane has changed: other axes, other values of those held, or another label. */
-  function changed({ now = false } = {}) {
-    pointTo(view.point);
-    if (now) tiles.reset();
-    else settled();
-    draw();
+  show(root) {
+    fill(root, h("div", { class: "split" }, h("div", { class: "stack" }, this.stage.element, this.stage.hint), this.side));
+    keepStageSharp(this.stage, (width, height) => this.resize(width, height), this.drawOver, this.app.signal);
+    this.app.onTheme(this.draw);
+    this.listen();
+    this.showControls();
+    this.pointTo(this.point);
+  }
+
+  listen() {
+    const { viewport, app: { signal }, stage: { element } } = this;
+    navigate(element, viewport, {
+      change: this.draw,
+      point: (left, top) => this.pointTo(viewport.toPlane(left, top)),
+      fingerPoints: true,
+    }, signal);
+    const step = (dx, dy) => {
+      this.pointTo([this.point[0] + dx, this.point[1] + dy]);
+      keepInside(viewport, this.point);
+      this.draw();
+      this.speak();
+    };
+    navigateByKeys(element, viewport, { change: this.draw, step }, signal);
+  }
+
+  resize(width, height) {
+    const first = !this.viewport.home;
+    this.viewport.resize(width, height);
+    if (first) this.viewport.fit(this.plane.box);
+    this.draw();
+  }
+
+  paint() {
+    const context = cleared(this.stage.ground);
+    const complete = this.tiles.draw(context, this.viewport);
+    drawAxes(context, this.viewport, this.plane.names);
+    mark(this.stage.overlay, this.viewport, this.point);
+    describe(this.stage, this.viewport, { complete });
+  }
+
+  get words() {
+    return this.plane.names.map((name, i) => `${name} ${fixed(this.point[i])}`).join(", ");
+  }
+
+  pointTo(point) {
+    this.point = point;
+    this.place.textContent = this.words;
+    this.drawOver();
+    this.decode();
+  }
+
+  /** Decode the point; what is near is shown meanwhile, if that takes long. */
+  async decode() {
+    const { app, point: [x, y], label } = this;
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => {
+      const near = app.signal.aborted ? null : this.tiles.nearest(x, y);
+      if (near) this.showItem(near.answer, near.index, false);
+    }, PATIENCE);
+    try {
+      const z = Array.from(this.plane.points([[x, y]]));
+      const answer = await app.live.ask({ run: app.run.name, kind: "decode", z, label });
+      if (!answer || app.signal.aborted) return;
+      clearTimeout(this.waiting);
+      this.showItem(answer, 0, true);
+    } catch (error) {
+      app.message(error.message, "error");
+    }
+  }
+
+  showItem(answer, index, exact) {
+    this.large.show(answer, index);
+    Object.assign(this.stage.element.dataset, { shown: this.point.join(" "), exact });
+  }
+
+  /** Decode the plane anew: at once, or when sliders stand still. */
+  change({ now = false } = {}) {
+    this.pointTo(this.point);
+    if (now) this.forget();
+    else this.decodeAnew();
+  }
+
+  forget() {
+    this.tiles.reset();
+    this.draw();
   }
 
   /** Other axes: show all of the new plane. */
-  function turned() {
-    view.viewport.fit(view.plane.box);
-    view.point = middle(view.plane.box);
-    app.state.set({ axes: view.plane.keys.join(",") });
-    controls();
-    changed({ now: true });
+  turn(plane) {
+    this.plane = plane;
+    this.viewport.fit(plane.box);
+    this.point = middle(plane.box);
+    this.app.state.set({ axes: plane.keys.join(",") });
+    this.showControls();
+    this.change({ now: true });
   }
 
-  function controls() {
-    fill(side,
-      h("section", { class: "panel" }, h("h2", {}, "Decoded here"), large.element, place),
-      h("section", { class: "panel stack", hidden: !hasControls(run) }, labelChoice(), ...tiles.controls(),
-        ...axesControls(view, { turned, changed })));
+  showControls() {
+    const chosen = [
+      this.labelChoice(),
+      ...this.tiles.controls(),
+      ...axesControls(this.plane, (plane) => this.turn(plane), () => this.change()),
+    ].filter(Boolean);
+    fill(this.side,
+      h("section", { class: "panel decoded" }, h("h2", {}, "Decoded here"), this.large.element, this.place),
+      chosen.length > 0 && h("section", { class: "panel stack" }, chosen));
   }
 
-  function labelChoice() {
-    if (!run.labels) return null;
-    const options = [["", "unknown"], ...run.labels.map((name) => [name, name])];
-    return field("Label the model is told", select(options, view.label ?? "", (value) => {
-      view.label = value || null;
-      app.state.set({ label: view.label });
-      changed({ now: true });
+  labelChoice() {
+    const { labels } = this.app.run;
+    if (!labels) return null;
+    const options = [["", "unknown"], ...labels.map((name) => [name, name])];
+    return field("Label the model is told", select(options, this.label ?? "", (value) => {
+      this.label = value || null;
+      this.app.state.set({ label: this.label });
+      this.change({ now: true });
     }));
   }
-
-  keepSharp(ground, (width, height) => {
-    const first = view.viewport.width === 1;
-    view.viewport.resize(width, height);
-    if (first) view.viewport.fit(view.plane.box);
-    draw();
-  }, signal);
-  keepSharp(overlay, drawMark, signal);
-  app.onTheme(draw);
-  navigate(stage, view.viewport, {
-    change: draw,
-    point: (left, top) => pointTo(view.viewport.toPlane(left, top)),
-    fingerPoints: true,
-  }, signal);
-  navigateByKeys(stage, view.viewport, {
-    change: draw,
-    step: (dx, dy) => {
-      pointTo([view.point[0] + dx, view.point[1] + dy]);
-      keepInside(view);
-      draw();
-      spoken();
-    },
-  }, signal);
-  controls();
-  pointTo(middle(view.plane.box));
 }
-
-const hasControls = (run) => Boolean(run.labels || run.latents > 2 || run.kind === "table");
 
 const middle = ({ left, right, bottom, top }) => [left, bottom].map((low, i) => {
   const high = [right, top][i];
   return low <= 0 && high >= 0 ? 0 : (low + high) / 2;
 });
 
-/** The plane that the address names, else the one that matters most. */
-function planeFrom(app, axes) {
-  const [first, second] = (app.state.get("axes") ?? "").split(",");
-  const principal = Boolean(first?.startsWith("p"));
-  const number = (text) => (text ? Number(text.replace("p", "")) : undefined);
-  return new Plane(axes, { principal, first: number(first), second: number(second) });
-}
-
-/** A function that decodes the point: what is near is shown if the exact item takes long. */
-function decoder(app, view, tiles, show) {
-  let waiting = 0;
-  return async () => {
-    const [x, y] = view.point;
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      const near = app.signal.aborted ? null : tiles.nearest(x, y);
-      if (near) show(near.answer, near.index, false);
-    }, PATIENCE);
-    const z = Array.from(view.plane.points([[x, y]]));
-    try {
-      const answer = await app.live.ask({ run: app.run.name, kind: "decode", z, label: view.label });
-      if (!answer || app.signal.aborted) return;
-      clearTimeout(waiting);
-      show(answer, 0, true);
-    } catch (error) {
-      app.message(error.message, "error");
-    }
-  };
-}
-
 /** A ring where the point is. */
-function mark(canvas, { viewport, point }) {
+function mark(canvas, viewport, point) {
   const context = cleared(canvas);
   const [left, top] = viewport.toScreen(...point);
   for (const [color, width] of [[token("--paper"), 5], [token("--accent"), 2.5]]) {
@@ -191,22 +198,9 @@ function mark(canvas, { viewport, point }) {
   }
 }
 
-function keepInside({ viewport, point }) {
+function keepInside(viewport, point) {
   const { left, right, bottom, top } = viewport.bounds;
   const margin = 24 / viewport.unit;
   viewport.x += Math.max(0, point[0] - right + margin) - Math.max(0, left + 3 * margin - point[0]);
   viewport.y += Math.max(0, point[1] - top + margin) - Math.max(0, bottom + 2 * margin - point[1]);
-}
-
-const words = (plane, [x, y]) =>
-  `${plane.name(plane.first)} ${fixed(x)}, ${plane.name(plane.second)} ${fixed(y)}`;
-
-/** A function that calls `work` once it has not been called for a while. */
-function later(wait, work, signal) {
-  let timer = 0;
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(work, wait);
-  };
 }

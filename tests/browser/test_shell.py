@@ -1,0 +1,64 @@
+"""What all views have in common: states, messages, appearance, the rules of accessibility."""
+
+import pytest
+
+from .pages import eventually
+
+VIEWS = ("manifold", "clusters", "walk", "item", "samples", "training", "model")
+
+
+def titles(page) -> list[str]:
+    return page.locator("#tabs a").all_text_contents()
+
+
+def test_tabs_runs_and_the_address_agree(open_page, runs):
+    page = open_page()
+    page.wait_for_selector(".plane")
+    assert page.url.split("#/")[1].startswith("manifold")
+    assert page.locator("#run option").all_text_contents() == list(runs)
+    page.click("#tabs a:has-text('Clusters')")
+    assert page.text_content("h1") == "Clusters"
+    assert page.locator("#tabs a[aria-current=page]").all_text_contents() == ["Clusters"]
+    page.select_option("#run", "table")
+    eventually(lambda: page.url, lambda url: url.endswith("#/clusters?run=table"))
+    page.go_back()
+    eventually(lambda: page.input_value("#run"), lambda name: name == "digits")
+
+
+def test_the_appearance_is_kept(open_page):
+    page = open_page()
+    ground = lambda: page.evaluate("getComputedStyle(document.body).backgroundColor")  # noqa: E731
+    assert ground() == "rgb(255, 255, 255)"
+    page.click("#theme")
+    page.click("#theme")
+    assert ground() == "rgb(21, 24, 28)"
+    page.reload()
+    assert ground() == "rgb(21, 24, 28)"
+    assert page.get_attribute("#theme", "aria-label") == "Appearance: dark"
+
+
+def test_a_lost_connection_is_said(open_page):
+    page = open_page(allow_errors=True)
+    page.wait_for_selector("#connection[data-state=open]")
+    page.context.set_offline(True)
+    page.click("#tabs a:has-text('Clusters')")
+    eventually(lambda: page.text_content("#message"), lambda text: "does not answer" in text)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_view_breaks_a_rule_of_accessibility(open_page, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    page = open_page("#/manifold?run=digits", color_scheme=scheme)
+    for view in VIEWS:
+        page.evaluate(f"location.hash = '#/{view}?run=digits'")
+        eventually(lambda view=view: page.locator(f"#tabs a[aria-current][href^='#/{view}']").count())
+        page.wait_for_load_state("networkidle")
+        found = axe.run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_phone_needs_no_scrolling_to_the_side(open_page, view):
+    page = open_page(f"#/{view}?run=digits", viewport={"width": 375, "height": 800})
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
