@@ -54,7 +54,7 @@ def serve(
     """Serve runs."""
     limits = {"body": round(most_mb * 2**20), "items": most_items, "samples": most_samples}
     limits |= {"rate": rate, "burst": max(1, round(2 * rate)), "seconds": timeout}
-    _needs_packages()
+    needs_packages()
     settings = _settings(host, port, token, hosts=allow_host, origins=allow_origin, **limits)
     _run(runs, settings, device, log, browse=False)
 
@@ -70,11 +70,11 @@ def explore(
     device: Device = "auto",
 ) -> None:
     """Look at runs in the browser."""
-    _needs_packages()
+    needs_packages()
     _run(runs, _settings(host, port, token), device, "error", browse=browser)
 
 
-def _needs_packages() -> None:
+def needs_packages() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise StoppedError(f"the server needs {', '.join(missing)}: pip install 'vaekit[serve]'", MISTAKE)

@@ -270,6 +270,19 @@ Needs the extra "serve".""",
 """,
     "vaekit.cli.serve:serve",
 )
+EXPORT_PAGE = Text(
+    "vaekit export-page RUN OUT.html [OPTIONS]",
+    "Write what \"explore\" shows as one file to send to someone.",
+    """The file opens in any browser, offline: the plane of the latent space, decoded beforehand, some of the data as
+points in it with their reconstructions, the training, and the model's card and numbers. It holds items of the data:
+send it only to those who may see them. Needs the extra "serve".""",
+    """Examples
+
+  vaekit export-page runs/article article.html
+  vaekit export-page runs/people people.html --side 16 --points 500
+""",
+    "vaekit.cli.export_page:export_page",
+)
 INFO = Text(
     "vaekit info [RUN|PRESET]",
     "Show what a run or a preset consists of, or what there is.",
@@ -335,6 +348,7 @@ COMMANDS = {
     "refit": REFIT,
     "explore": EXPLORE,
     "serve": SERVE,
+    "export-page": EXPORT_PAGE,
     "info": INFO,
     "data": DATA,
 }

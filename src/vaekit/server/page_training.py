@@ -29,21 +29,23 @@ def history(host: GivenHost, run: str | None = None, after: int = 0) -> dict[str
     """``rows`` of the epochs beyond ``after``, the ``count`` of those done, how many ``epochs`` there will be, and
     whether the run is ``training``; also of a run that has no weights yet.
     """
-    rows, epochs, training = _progress(host.get(run))
+    rows, epochs, training = progress(host.get(run))
     return {"rows": rows[max(after, 0) :], "count": len(rows), "epochs": epochs, "training": training}
 
 
 @router.get("/model")
 def model(hosted: GivenRun) -> dict[str, Any]:
+    """What is known of the model, see :func:`about`."""
+    return about(hosted)
+
+
+def about(hosted: Hosted) -> dict[str, Any]:
     """The ``card``, the ``columns`` of a table, and the last ``evaluation``, None if there is none."""
     run, folder = hosted.run, None if hosted.path is None else RunFolder(hosted.path)
-    rows, _, _ = _progress(hosted)
     report = store.read_json(folder.evaluation) if folder is not None and folder.evaluation.exists() else None
     return {
         "card": list(facts(run.request, run.schema, run.model).items()),
         "columns": _columns(run.schema) if isinstance(run.schema, TableSchema) else [],
-        "last": rows[-1] if rows else None,
-        "has_density": run.model.has_density,
         "evaluation": None if report is None else evaluation(report),
     }
 
@@ -90,7 +92,7 @@ def _columns(schema: TableSchema) -> list[dict[str, str]]:
     return known + [{"name": name, "kind": "left out", "values": why} for name, why in schema.left_out]
 
 
-def _progress(hosted: Hosted) -> tuple[list[dict[str, Any]], int, bool]:
+def progress(hosted: Hosted) -> tuple[list[dict[str, Any]], int, bool]:
     """The rows of the epochs, how many there will be, and whether the training goes on."""
     if hosted.path is None:
         return hosted.run.history, hosted.run.request.epochs or len(hosted.run.history), False

@@ -1,0 +1,153 @@
+"""One HTML file that shows a run without a server: the page's own modules, and what they would have asked for."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vaekit import __version__, tasks
+from vaekit.data import TableSchema
+from vaekit.data.pictures import as_pictures
+from vaekit.evaluation.subsets import subset
+from vaekit.recipes import Examples
+
+from . import items
+from .bundle import bundle
+from .encoding import Axes, decode
+from .hosting import Hosted
+from .page import facts
+from .page_points import LABEL, labels
+from .page_training import about, progress
+
+PIXELS = 2**22  # of all decoded places, and of all items, at most
+BEYOND = 1.5  # times as far as the prior reaches to which places are decoded, as screens are wide
+
+
+def export_page(hosted: Hosted, *, side: int = 32, most: int = 2000) -> str:
+    """The page of a run as one HTML file, which needs nothing else and asks nobody.
+
+    It holds ``side`` × ``side`` decoded places of the plane, of larger images fewer, and ``most`` of the data's items
+    with their reconstructions. Raises ValueError for a model without a plane.
+    """
+    if hosted.run.model.discrete or tasks.latent_size(hosted.run.model) < 2:
+        raise ValueError(
+            "an exported page shows a plane of decoded items, which this model's latent space does not have"
+        )
+    if side < 2 or most < 1:
+        raise ValueError(f"expected at least 2 places a side and 1 item, got {side} and {most}")
+    saved = record(hosted, side, most)
+    side = saved["places"]["side"]
+    note = (
+        f"Saved from {hosted.name} on {date.today():%d %B %Y} with vaekit {__version__}. {side} × {side} places of the "
+        f"plane are decoded, what lies between them is blended; {saved['count']:,} items of the data are shown."
+    )
+    return bundle(saved, note)
+
+
+def record(hosted: Hosted, side: int, most: int) -> dict[str, Any]:
+    """What the page asks for, in the form that ``saved.js`` answers from: a model of two latents, the plane's."""
+    run = hosted.run
+    size = run.schema.shape[1] * run.schema.shape[2] if run.schema.kind == "image" else 1
+    side = max(2, min(side, math.isqrt(PIXELS // size)))
+    axes, plane = hosted.axes(), Plane.of(hosted.axes())
+    z, places = plane.grid(side)
+    decoded = decode(run, z).numpy()
+    known = facts(hosted) | {"latents": 2, "labels": None}
+    rows, epochs, _ = progress(hosted)
+    answers = {
+        "page/runs": {"runs": [{"name": hosted.name}]},
+        "page/run": known,
+        "page/axes": plane.axes(axes),
+        "page/history": {"rows": rows, "count": len(rows), "epochs": epochs, "training": False},
+        "page/model": about(hosted),
+    }
+    data = _data(hosted, plane, min(most, PIXELS // size), answers)
+    numbers = base64.b64encode(as_pictures(run.schema, decoded).astype("<f4").tobytes()).decode()
+    return {"run": known, "answers": answers, "places": places, "decoded": _pack(hosted, decoded),
+            "numbers": None if run.schema.kind == "image" else numbers, **data}  # fmt: skip
+
+
+class Plane:
+    """Two directions from a center, with their names and how far they reach."""
+
+    def __init__(self, center: np.ndarray, directions: np.ndarray, ends: np.ndarray, names: list[str]):
+        self.center, self.directions, self.ends, self.names = center, directions, ends, names
+
+    @classmethod
+    def of(cls, axes: Axes) -> Plane:
+        """The whole latent space where it has two dimensions, else the directions along which the data vary most."""
+        if len(axes.center) == 2:
+            ends = np.stack([axes.low, axes.high], 1)
+            return cls(np.zeros(2, np.float32), np.eye(2, dtype=np.float32), ends, ["z[0]", "z[1]"])
+        return cls(axes.center, axes.directions[:2], axes.ends[:2], ["direction 1", "direction 2"])
+
+    def coordinates(self, z: np.ndarray) -> np.ndarray:
+        """Latents (N, D) ↦ where they lie on the plane (N, 2)."""
+        return (z - self.center) @ self.directions.T
+
+    def grid(self, side: int) -> tuple[np.ndarray, dict[str, Any]]:
+        """Latents of side × side places, row by row from below, and where they are."""
+        middle, reach = self.ends.mean(1), BEYOND * np.diff(self.ends)[:, 0] / 2
+        x, y = (np.linspace(m - r, m + r, side, dtype=np.float32) for m, r in zip(middle, reach, strict=True))
+        points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+        places = {"side": side, "low": [float(x[0]), float(y[0])], "high": [float(x[-1]), float(y[-1])]}
+        return self.center + points @ self.directions, places
+
+    def axes(self, axes: Axes) -> dict[str, Any]:
+        """The same as /axes of a model whose latents are the plane's coordinates."""
+        low, high = self.ends.T.tolist()
+        return {"order": [0, 1], "importance": None, "measure": None, "names": self.names, "center": [0, 0],
+                "directions": [[1, 0], [0, 1]], "shares": axes.shares[:2], "ends": self.ends.tolist(), "low": low,
+                "high": high}  # fmt: skip
+
+
+def _data(hosted: Hosted, plane: Plane, most: int, answers: dict[str, Any]) -> dict[str, Any]:
+    """Some of the data's items with their reconstructions and their places; further answers about them."""
+    try:
+        examples, feed = hosted.examples(), hosted.feed()
+    except (OSError, ValueError) as error:
+        answers["page/data"] = {"count": 0, "why": str(error), "by": []}
+        return {"count": 0, "points": "", "items": None}
+    chosen = subset(len(feed), most)
+    some, part = feed.select(chosen), examples.at(chosen.numpy())
+    if len(part) < len(examples):
+        part = replace(part, description=f"some of {part.description}")
+    x, z = some.batch(slice(None)).x.numpy(), tasks.encode(hosted.run.model, some).numpy()
+    by = _colors(hosted, part, answers)
+    answers["page/data"] = {"count": len(part), "description": part.description, "by": by}
+    points = base64.b64encode(plane.coordinates(z).astype("<f4").tobytes()).decode()
+    both = np.concatenate([x, tasks.reconstruct(hosted.run.model, some).numpy()])
+    return {"count": len(part), "points": points, "items": _pack(hosted, both)}
+
+
+def _colors(hosted: Hosted, examples: Examples, answers: dict[str, Any]) -> list[str]:
+    """What items are coloured by, with the answers about it."""
+    by = [] if examples.y is None else [LABEL]
+    by += list(hosted.run.schema.columns) if isinstance(hosted.run.schema, TableSchema) else []
+    for name in by:
+        names, values = labels(examples, name)
+        answers[f"page/colors/{name}"] = {"names": names, "values": values}
+    return by
+
+
+def _pack(hosted: Hosted, x: np.ndarray) -> dict[str, Any]:
+    """Items in model units (N, *event) as the page has them; pictures as a PNG file in base64."""
+    found = items.payload(hosted.run.schema, x)
+    if isinstance(found, dict):
+        return found
+    count, height, width = found.shape[:3]
+    across = max(1, math.isqrt(count * height // width))
+    down = math.ceil(count / across)
+    sheet = np.zeros((down * across, height, width, found.shape[3]), np.uint8)
+    sheet[:count] = found
+    pixels = sheet.reshape(down, across, height, width, -1).swapaxes(1, 2).reshape(down * height, across * width, -1)
+    stream = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(stream, "PNG", optimize=True)
+    return {"png": base64.b64encode(stream.getvalue()).decode(), "across": across, "total": count}
