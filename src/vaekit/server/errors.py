@@ -50,7 +50,12 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, _words(error, request), dict(error.headers or {}))
+        if error.status_code not in (404, 405):
+            return answer(error.status_code, str(error.detail), dict(error.headers or {}))
+        path, allowed = request.url.path[:80], _methods(request)
+        if not allowed:
+            return answer(404, f"there is nothing at {path}; /docs lists what there is")
+        return answer(405, f"{path} takes {allowed}, not {request.method}", {"Allow": allowed})
 
     @app.exception_handler(ValueError)
     @app.exception_handler(TypeError)
@@ -77,10 +82,6 @@ def sentence_of(errors: Sequence[Any], skipped: int = 0) -> str:
     return problem if first["type"] == "value_error" else f"{place}: {problem[:1].lower()}{problem[1:]}{shown}"
 
 
-def _words(error: HTTPException, request: Request) -> str:
-    if error.status_code == 404:
-        return f"there is nothing at {request.url.path[:80]}; /docs lists what there is"
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return f"{request.url.path[:80]} takes {allowed}, not {request.method}"
-    return str(error.detail)
+def _methods(request: Request) -> str:
+    """What methods a path of the service has; files of the page are looked for at any other."""
+    return ", ".join(sorted(map(str.upper, request.app.openapi()["paths"].get(request.url.path, {}))))

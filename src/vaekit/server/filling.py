@@ -56,7 +56,7 @@ async def filled_items(op: Operator, asked: ImputeRequest) -> Result:
     """Images and vectors."""
     schema = op.run.schema
     assert isinstance(schema, Schema)
-    raw = await op.raw(asked.x)
+    raw = await op.raw(asked.x, hidden=True)
     assert isinstance(raw, np.ndarray)
     x, *context = op.told(hidden_units(schema, raw, asked.mask), asked.label)
 

@@ -23,7 +23,7 @@ from .schemas import DetectRequest
 from .worker import Worker
 
 SAMPLES = 8  # importance samples of a surprise
-MOST = 2000  # items of the run's own that others are ranked among
+MOST = 500  # items of the run's own that others are ranked among
 PART = 64  # of them scored at a time, so that other requests come in between
 
 

@@ -17,7 +17,7 @@ from vaekit.training import Feed
 
 from .errors import RefusedError
 from .hosting import Hosted
-from .rows import items_of
+from .rows import items_of, recorded
 from .settings import Settings
 from .worker import Worker
 
@@ -47,13 +47,15 @@ class Operator:
         """Whether items are the rows of a table."""
         return self.run.schema.kind == "table"
 
-    async def raw(self, x: Any) -> Table | np.ndarray:
-        """What a request gives as raw items. Raises RefusedError for too many, ValueError for what are none."""
+    async def raw(self, x: Any, *, hidden: bool = False) -> Table | np.ndarray:
+        """What a request gives as raw items, ``hidden`` values of which are NaN. Raises RefusedError for too many,
+        ValueError for others than the run's.
+        """
         if isinstance(x, bytes):
             return await self.worker.run(items_of, self.run.schema, x)
         found = items_of(self.run.schema, x)
         self.check(len(found))
-        return found
+        return found if isinstance(found, Table) or hidden else recorded(self.run.schema, found)
 
     async def items(self, x: Any, label: Any = None) -> Rows:
         """Items in model units (N, *event), and their context. Raises ValueError for others than the run's."""

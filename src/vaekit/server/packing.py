@@ -25,12 +25,11 @@ MOST_CHUNKS = 100  # of a file, each of which may unpack to a few MiB
 
 async def compressed(op: Operator, asked: CompressRequest) -> Result:
     """Items ↦ a file."""
-    schema = _schema(op)
+    _schema(op)
     raw = await op.raw(asked.x)
     if len(raw) > MOST:
         raise RefusedError(413, f"a request compresses at most {MOST:,} items, this one has {len(raw):,}")
-    schema.arrange(raw)
-    x = np.asarray(raw, schema.dtype if isinstance(asked.x, list) else None)
+    x = np.asarray(raw)
     stream = io.BytesIO()
 
     def task() -> codec.Compressed:

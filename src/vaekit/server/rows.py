@@ -24,21 +24,33 @@ def items_of(schema: Schema | TableSchema, x: Any) -> Table | np.ndarray:
         return x if isinstance(x, Table) else _table(schema, x)
     if isinstance(x, np.ndarray):
         return x
+    shape = f"({', '.join(map(str, ('N', *schema.layout)))})"
     try:
         array = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"expected items as nested lists of one shape, {_shape(schema)}, but they differ") from error
-    if array.dtype == object and array.shape[1:] == schema.layout:  # null is a hidden value
-        array = from_objects(array.reshape(-1)).reshape(array.shape)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"expected items as nested lists of numbers, {_shape(schema)}")
+        array = array.astype(np.float64) if array.dtype == object else array  # null is NaN
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"expected items as nested lists of numbers, of one shape {shape}") from error
+    if array.dtype.kind not in "biuf" or array.ndim == 0:
+        raise ValueError(f"expected items as nested lists of numbers, of shape {shape}")
     return array
+
+
+def recorded(schema: Schema | TableSchema, x: np.ndarray) -> np.ndarray:
+    """Raw items, checked, in the type of the data where that loses nothing. Raises ValueError for others than the
+    run's.
+    """
+    if not isinstance(schema, Schema):
+        return x
+    schema.arrange(x)
+    is_fine = schema.step is not None or schema.kind == "image"
+    return x.astype(schema.dtype, copy=False) if is_fine else x
 
 
 def matrix(z: Any) -> np.ndarray:
     """Latents (N, D) as float32. Raises ValueError for what are none."""
     try:
-        array = np.asarray(z, np.float32)
+        with np.errstate(over="ignore"):
+            array = np.asarray(z, np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError("expected z as a list of lists of numbers of one length") from error
     if array.ndim != 2:
@@ -120,7 +132,3 @@ def _column(values: list[Any]) -> np.ndarray:
     column = np.empty(len(values), object)
     column[:] = values
     return from_objects(column)
-
-
-def _shape(schema: Schema) -> str:
-    return f"of shape ({', '.join(map(str, ('N', *schema.layout)))})"

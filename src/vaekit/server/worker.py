@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 T = TypeVar("T")
-_END = object()
 
 
 class BusyError(Exception):
@@ -81,24 +80,6 @@ class Worker:
         The function must treat each row by itself, and ``key`` say all that it depends on: the rows' shapes, too.
         """
         return await self._submit(_Call(function, rows, key))
-
-    async def steps(self, generator: Generator[Any, None, T]) -> T:
-        """Run a generator to its end and return what it returns; other calls come in between its steps."""
-
-        def advance() -> Any:
-            try:
-                next(generator)
-            except StopIteration as end:
-                return end.value
-            return _END
-
-        try:
-            while (value := await self.run(advance)) is _END:
-                pass
-            return value
-        finally:
-            if not self._stopping:
-                generator.close()
 
     async def _submit(self, call: _Call) -> Any:
         with self._changed:
