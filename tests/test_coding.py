@@ -21,7 +21,7 @@ def normal_cells(counts: int | torch.Tensor) -> Cells:
     """Numbers 0, …, C - 1 as intervals of normal distributions."""
     generator = torch.Generator().manual_seed(1)
     loc, scale = 100 * torch.rand(N, generator=generator), 1 + 20 * torch.rand(N, generator=generator)
-    return Cells(lambda edges, at: torch.special.ndtr((edges.double() - loc[at]) / scale[at]), N, counts)
+    return Cells(lambda edges, loc, scale: torch.special.ndtr((edges - loc) / scale), (loc, scale), counts)
 
 
 @pytest.mark.parametrize("kind", ["flat", "certain"])
@@ -60,7 +60,7 @@ def test_cells_cost_what_a_table_of_all_their_masses_does():
     cells, words = normal_cells(100), np.random.default_rng(4).integers(1, 2**32, N, np.uint32)
     symbols = cells.pop(Stack(words.tobytes()))
     edges = torch.arange(101).unsqueeze(1)
-    below = cells.below(edges, slice(None))
+    below = cells.below(edges, *cells.given)
     below[0], below[-1] = 0, 1
     table = Masses(below.diff(dim=0).clamp(min=1e-12).T)
     sizes = []

@@ -8,7 +8,7 @@ array for array, what is computed in order to pop, so that it comes out the same
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -50,8 +50,8 @@ class Masses(Coded):
 
 
 class Cells(Coded):
-    """Symbols 0, …, C - 1 by ``below(edges, at)``, the probability of symbols smaller than the edges (k, m) of the m
-    symbols ``at`` a slice or at numbers: it must not decrease.
+    """Symbols 0, …, C - 1 by ``below(edges, *given)``, the probability of symbols smaller than the edges (k, m) of m of
+    the n symbols: it must not decrease. ``given`` (..., n) are parameters, which it gets of those symbols (..., m).
 
     C, the ``counts``, is one number or one for each of the n symbols; what lies beyond the ends belongs to them. What
     lies below ``start`` (n,), if it is given, belongs to no symbol.
@@ -59,14 +59,14 @@ class Cells(Coded):
 
     def __init__(
         self,
-        below: Callable[[Tensor, Any], Tensor],
-        length: int,
+        below: Callable[..., Tensor],
+        given: Sequence[Tensor],
         counts: int | Tensor,
         start: Tensor | None = None,
     ):
-        self.below, self.length = below, length
-        self.counts = torch.as_tensor(counts).expand(length)
-        self.start = torch.zeros((), dtype=torch.float64).expand(length) if start is None else start
+        self.below, self.given, self.length = below, given, given[0].shape[-1]
+        self.counts = torch.as_tensor(counts).expand(self.length)
+        self.start = torch.zeros((), dtype=torch.float64).expand(self.length) if start is None else start
         self.strides = [1]
         while self.strides[0] * BASE < int(self.counts.max()):
             self.strides.insert(0, self.strides[0] * BASE)
@@ -95,11 +95,11 @@ class Cells(Coded):
 
     def _digits(self, at: Any, choose: Callable[[Tensor], Tensor]) -> Iterator[Tensor]:
         """The masses (m, 4) of each digit of the symbols in a block, given the digits that are chosen before."""
-        counts, low = self.counts[at], self.start[at]
+        counts, low, given = self.counts[at], self.start[at], [each[..., at] for each in self.given]
         base, high, steps = torch.zeros_like(counts), torch.ones_like(low), torch.arange(1, BASE).unsqueeze(1)
         for stride in self.strides:
             edges = torch.minimum(base + stride * steps, counts)
-            inner = torch.where(edges == counts, 1.0, self.below(edges, at))
+            inner = torch.where(edges == counts, 1.0, self.below(edges, *given))
             ends = torch.cat([low.unsqueeze(0), inner, high.unsqueeze(0)])
             masses = ends.diff(dim=0).clamp(min=LEAST).mT
             digit = choose(masses)

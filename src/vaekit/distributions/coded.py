@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -66,18 +67,18 @@ def _logistics(p: LogisticMixture, grid: Grid) -> Coded:
         for value in (p.log_weights.exp(), loc, rate)
     )
     weights, spikes = weights.split([p.components, len(p.spikes)])
-    count, places = loc.shape[-1], p.spikes.tolist()
+    places, order = p.spikes.sort()
+    smaller = F.pad(spikes.squeeze(1)[order].cumsum(0), (0, 0, 1, 0))  # mass of the first spikes
 
-    def below(edges: Tensor, at: Any) -> Tensor:
-        found = (weights[..., at] * torch.sigmoid((edges - loc[..., at]) * rate[..., at])).sum(0)
-        for place, mass in zip(places, spikes, strict=True):
-            found += mass[:, at] * (edges > place)
-        return found
+    def below(edges: Tensor, weights: Tensor, loc: Tensor, rate: Tensor, smaller: Tensor) -> Tensor:
+        inside = (weights * torch.sigmoid((edges - loc) * rate)).sum(0)
+        return inside + smaller.gather(0, torch.bucketize(edges, places))
 
+    given = weights, loc, rate, smaller
     if 0 not in places:
-        return Cells(below, count, grid.counts)
-    zero = below(torch.ones(1, count, dtype=torch.long), slice(None)).squeeze(0)
-    return Gated(zero, Cells(lambda edges, at: below(edges + 1, at), count, grid.counts - 1, zero))
+        return Cells(below, given, grid.counts)
+    zero = below(torch.ones(1, loc.shape[-1], dtype=torch.long), *given).squeeze(0)
+    return Gated(zero, Cells(lambda edges, *given: below(edges + 1, *given), given, grid.counts - 1, zero))
 
 
 def _all_masses(p: Distribution, grid: Grid) -> Masses:

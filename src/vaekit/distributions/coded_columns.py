@@ -24,16 +24,16 @@ def coded_histogram(p: Histogram, low: Tensor, step: Tensor, counts: Tensor) -> 
     starts = torch.where((starts - starts.round()).abs() < NEAR, starts.round(), starts)
     tail = p.bins.tail[0].double() / step
 
-    def below(edges: Tensor, at: slice) -> Tensor:
+    def below(edges: Tensor, before: Tensor) -> Tensor:
         bins = torch.searchsorted(starts[1:-1].contiguous(), edges.double(), right=True)
         start, end = starts[bins], starts[bins + 1]
         share = (edges - start) / (end - start)
         share = torch.where(start.isinf(), ((edges - end) / tail).exp(), share)
         share = torch.where(end.isinf(), -((start - edges) / tail).expm1(), share)
-        left, right = (before[:, at].gather(0, bins + more) for more in (0, 1))
+        left, right = (before.gather(0, bins + more) for more in (0, 1))
         return torch.lerp(left, right, share.clamp(0, 1))
 
-    return Cells(below, len(masses), counts)
+    return Cells(below, (before,), counts)
 
 
 def coded_discretized(p: Discretized, low: Tensor, step: Tensor, counts: Tensor) -> Cells:
@@ -48,18 +48,18 @@ def coded_discretized(p: Discretized, low: Tensor, step: Tensor, counts: Tensor)
     side = torch.where(start > 0, -1.0, 1.0)  # kernels are symmetric: differences are taken on the left, where exact
     start = side * p.kernel.cdf(side * start)
     total = (side * p.kernel.cdf(side * end) - start).clamp(min=TINY)
-    masses, spikes = None, p.cells.spikes[0].double().nan_to_num(torch.inf)
+    given, spikes = [weights, loc, scale, side, start, total], p.cells.spikes[0].double().nan_to_num(torch.inf)
     if p.log_spikes is not None:
-        masses = p.log_spikes.double().exp().reshape(-1, p.log_spikes.shape[-1]).T.contiguous()
+        given.append(p.log_spikes.double().exp().reshape(-1, p.log_spikes.shape[-1]).T.contiguous())
 
-    def below(edges: Tensor, at: slice) -> Tensor:
+    def below(edges: Tensor, weights, loc, scale, side, start, total, masses: Tensor | None = None) -> Tensor:
         x = low + step * (edges - 0.5)
         scores = x if warp is None else warp.forward(x.unsqueeze(-1))[0].squeeze(-1)
-        inside = side[..., at] * p.kernel.cdf(side[..., at] * (scores - loc[..., at]) / scale[..., at])
-        found = (weights[..., at] * ((inside - start[..., at]) / total[..., at]).clamp(0, 1)).sum(0)
+        inside = side * p.kernel.cdf(side * (scores - loc) / scale)
+        found = (weights * ((inside - start) / total).clamp(0, 1)).sum(0)
         if masses is None:
             return found
         smaller = (spikes.view(-1, 1, 1) < x).double()
-        return masses[0, at] * found + (masses[1:, None, at] * smaller).sum(0)
+        return masses[0] * found + (masses[1:].unsqueeze(1) * smaller).sum(0)
 
-    return Cells(below, loc.shape[-1], counts)
+    return Cells(below, given, counts)

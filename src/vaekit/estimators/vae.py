@@ -305,10 +305,11 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         """X in as few bytes as the model needs: about its evidence bound, by bits-back coding.
 
         ``decompress`` gives back the same X, with this model and on a machine that computes the same; both are checked.
-        A conditional model is told the labels ``y``, which are coded too; without them it takes X for unlabelled. With ``verify`` every part is decoded again and compared at once. What the model cannot code, such as values
-        beyond the training data's range, is packed without it. With a ``quality`` of 0 to 100 pictures become what
-        their latents, rounded, say of them, and other pictures come back. Raises ValueError for data of another shape,
-        and TypeError for choices that have no code, with what to choose instead.
+        A conditional model is told the labels ``y``, which are coded too; without them it takes X for unlabelled. With
+        ``verify`` every part is decoded again and compared at once. What the model cannot code, such as values beyond
+        the training data's range, is packed without it. With a ``quality`` of 0 to 100 pictures become what their
+        latents, rounded, say of them, and other pictures come back. Raises ValueError for data of another shape, and
+        TypeError for choices that have no code, with what to choose instead.
         """
         check_is_fitted(self, "run_")
         stream = io.BytesIO()

@@ -193,12 +193,12 @@ def _cells(scale: Tensor, most: int) -> Cells:
     zero = (scale[:, 0].double() / 255).clamp(1e-3, 1 - 1e-3)
     ratio = 1 - torch.exp2(-scale[:, 1].double() / OCTAVE)
 
-    def below(edges: Tensor, at: slice) -> Tensor:
+    def below(edges: Tensor, zero: Tensor, ratio: Tensor) -> Tensor:
         smaller, half = (edges - 1) // 2, (edges - 1) % 2 / 2
-        tail = ratio[at] ** smaller * (1 - half * (1 - ratio[at]))
-        return torch.where(edges > 0, zero[at] + (1 - zero[at]) * (1 - tail), 0)
+        tail = ratio**smaller * (1 - half * (1 - ratio))
+        return torch.where(edges > 0, zero + (1 - zero) * (1 - tail), 0)
 
-    return Cells(below, len(scale), most + 1)
+    return Cells(below, (zero, ratio), most + 1)
 
 
 def _read(plain: io.BytesIO, like: Tensor, count: int) -> Tensor:

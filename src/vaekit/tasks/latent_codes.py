@@ -91,7 +91,7 @@ class NormalCode(LatentCode):
         loc = (self._in_a_row(q.loc) - self.loc) / self.scale
         rate = self.scale / self._in_a_row((0.5 * q.log_var).exp())
         edges = _bins(self.bits)[0]
-        return Cells(lambda s, at: torch.special.ndtr((edges[s] - loc[at]) * rate[at]), len(loc), 2**self.bits)
+        return Cells(lambda s, loc, rate: torch.special.ndtr((edges[s] - loc) * rate), (loc, rate), 2**self.bits)
 
     def _in_a_row(self, values: Tensor) -> Tensor:
         """(*event) or (B, *event) ↦ (B · event,) in float64."""

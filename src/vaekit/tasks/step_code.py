@@ -22,7 +22,7 @@ class Part(NamedTuple):
 
     columns: slice
     cells: Cells
-    each: Callable[[Tensor, slice], Tensor]
+    each: Callable[[Tensor], Tensor]
 
 
 class StepCode:
@@ -76,7 +76,7 @@ class StepCode:
             symbols = choose(part)
             found.append(symbols.view(self.rows, -1))
             if len(parts) > 1:
-                inside = part.each(torch.stack([symbols, symbols + 1]), slice(None)).diff(dim=1).squeeze(1)
+                inside = part.each(torch.stack([symbols, symbols + 1])).diff(dim=1).squeeze(1)
                 log_weights = log_weights + inside.clamp(min=LEAST).log()
         return torch.cat(found, 1)
 
@@ -89,14 +89,15 @@ class StepCode:
         half, step, loc, scale = map(in_a_row, (self.half, self.step, self.loc, self.scale))
         weights = weights.repeat_interleave(columns.stop - columns.start, 1)
 
-        def each(edges: Tensor, at: slice) -> Tensor:
-            z = (edges - half[at] - 0.5) * step[at]
-            return torch.special.ndtr((z - loc[:, at].unsqueeze(1)) / scale[:, at].unsqueeze(1))
+        def each(edges: Tensor, half: Tensor, step: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
+            z = (edges - half - 0.5) * step
+            return torch.special.ndtr((z - loc.unsqueeze(1)) / scale.unsqueeze(1))
 
-        def below(edges: Tensor, at: slice) -> Tensor:
-            return (weights[:, at].unsqueeze(1) * each(edges, at)).sum(0)
+        def below(edges: Tensor, weights: Tensor, *given: Tensor) -> Tensor:
+            return (weights.unsqueeze(1) * each(edges, *given)).sum(0)
 
-        return Part(columns, Cells(below, len(step), 2 * half + 1), each)
+        given = half, step, loc, scale
+        return Part(columns, Cells(below, (weights, *given), 2 * half + 1), lambda edges: each(edges, *given))
 
     def _values(self) -> Tensor:
         z = self.mean + self.step * (self.symbols - self.half)
