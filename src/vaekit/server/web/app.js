@@ -32,7 +32,7 @@ const live = new Live();
 const state = new State();
 const recolored = new EventTarget();
 let left = new AbortController(); // aborted when a view is left
-let unmount = null;
+let unmount = null; // what the view's mount gave back
 
 async function start() {
   themeSwitch(byId("theme"), () => recolored.dispatchEvent(new Event("change")));
@@ -85,7 +85,7 @@ async function showView(runs) {
   if (signal.aborted || !run) return;
   const why = view.suits?.(run) ?? null;
   if (why) message(why, "note");
-  else unmount = view.mount(byId("view"), appFor(run, runs)) ?? null;
+  else unmount = view.mount(byId("view"), appFor(run, runs));
 }
 
 /** What is known of a run; null, with a message, if it cannot be read. */
@@ -101,7 +101,7 @@ async function factsOf(name) {
 function leave() {
   left.abort();
   left = new AbortController();
-  unmount?.();
+  if (typeof unmount === "function") unmount();
   unmount = null;
   fill(byId("view"));
 }
