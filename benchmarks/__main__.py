@@ -220,6 +220,8 @@ def compression(only: str, run: str | None) -> None:
     """Files of test sets and of Adult, by a run or by models that are trained for it."""
     from benchmarks.compression import measure, names, table
 
+    if run is not None and not only:
+        sys.exit("--run is a run of one data set: name it with --only")
     path = RESULTS / "compression.json"
     for name in names(only):
         keep("compression", measure(name, HERE.parent / "runs", path, run))

@@ -189,7 +189,7 @@ or a folder of pictures, of which every byte comes back, or a data set by name. 
 compared before the file is kept, unless --no-verify; what the model cannot code is packed without it, and the
 output says so. Only the same model, on a machine that computes the same, can decompress the file: it knows, and
 refuses all others. With --quality of 0 to 100 pictures become what the model remembers of them: a few bytes for
-each.""",
+each; what its reconstruction leaves out comes back at no quality.""",
     """Examples
 
   vaekit compress runs/mnist new-digits.npy --out new-digits.vae

@@ -79,7 +79,7 @@ def check_lossy(model: LatentModel, quality: float = 0) -> None:
     if len(model.shapes.x) != 3:
         raise TypeError("lossy compression is for pictures; leave out the quality, so that everything is kept")
     if model.shapes.c is not None:
-        raise TypeError("a conditional model does not code pictures, as their labels are not there to decode them")
+        raise TypeError("a conditional model has no lossy code; leave out the quality, so that everything is kept")
     with inference(model):
         for p in model.priors():
             latent_code(p, 0)  # refuses those without a distribution function
