@@ -344,6 +344,13 @@ def test_refitting_without_held_out_examples_judges_on_the_training_ones():
     assert report.after.cross_entropy < report.before.cross_entropy
 
 
+def test_keeping_what_the_encoder_says_changes_nothing(monkeypatch):
+    train, held = known_mixture(300, 1), known_mixture(200, 2)
+    kept = refit_prior(identity_model(), GaussianMixture(3), train, held, epochs=2)
+    monkeypatch.setattr("vaekit.training.refit.KEPT", 0)
+    assert kept == refit_prior(identity_model(), GaussianMixture(3), train, held, epochs=2)
+
+
 def test_a_transformer_refitted_to_codes_beats_the_uniform_prior_and_bounds_their_entropy():
     torch.manual_seed(0)
     model = OneLayerVAE(

@@ -222,8 +222,11 @@ class Conditional(Part):
 
     def forward(self, *inputs: Tensor | None) -> Distribution:
         """Inputs (..., *size) with leading dimensions that broadcast; densities are computed in float32."""
-        given = [value for value in inputs if value is not None]
-        return self.family(apply(self.body, self.ranks, *given).float())
+        return self.family(self.phi(*inputs))
+
+    def phi(self, *inputs: Tensor | None) -> Tensor:
+        """What the network tells the family of the inputs, (..., *family.phi)."""
+        return apply(self.body, self.ranks, *(value for value in inputs if value is not None)).float()
 
 
 def apply(network: nn.Module, ranks: Sequence[int], *inputs: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from .progress import Reporter
 
 ORDER, STEP, VALIDATION, PREPARATION = range(10, 14)  # streams of random numbers, none of them the training's
 CLIP = 100.0
+KEPT = 2**26  # numbers that an encoder says of all examples, which are kept if they are no more
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def quality(model: OneLayerVAE, examples: Feed, seed: int = 0) -> PriorQuality:
     with torch.no_grad(), isolated_rng(seed):
         for i, batch in enumerate(examples.chunks(VALIDATION_CHUNK)):
             seed_generator(batch.x.device, stream(seed, VALIDATION, i))
-            latent = _draw(model, batch, model.prior)
+            latent = _draw(model, _phi(model, batch), batch.c, model.prior)
             cross_entropy -= latent.log_p.double().sum().item()
             if model.encoder.family.has_density:
                 log_q += latent.log_q.double().sum().item()
@@ -129,6 +130,7 @@ class _Fitting:
     def __init__(self, model: OneLayerVAE, prior: Prior, train: Feed, held: Feed | None, seed: int, reporter: Reporter):
         self.model, self.prior, self.train, self.held = model, prior, train, held
         self.seed, self.reporter, self.device = seed, reporter, train.x.device
+        self.judged: _Posteriors | None = None
         self.best: dict[str, Tensor] | None = None
         self.lowest = math.inf
 
@@ -138,6 +140,8 @@ class _Fitting:
         parameters = list(self.prior.parameters())
         if not parameters:
             return
+        self.posteriors = _Posteriors(self.model, self.train)
+        self.judged = None if self.held is None else _Posteriors(self.model, self.held)
         self._judge()
         steps = epochs * math.ceil(len(self.train) / batch_size)
         optimizer = torch.optim.Adam(parameters, lr)
@@ -148,7 +152,7 @@ class _Fitting:
             order = permutation(len(self.train), stream(self.seed, ORDER, epoch)).to(self.device)
             for index in order.split(batch_size):
                 seed_generator(self.device, stream(self.seed, STEP, step))
-                loss = self._cross_entropy(self.train.batch(index))
+                loss = -self.posteriors.draw(index, self.prior).log_p.mean()
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(parameters, CLIP)
@@ -166,9 +170,6 @@ class _Fitting:
         with torch.no_grad():
             self.prior.prepare(self.model.likelihood.embed(batch.x, batch.mask), batch.c, self.model.encoder)
 
-    def _cross_entropy(self, batch: Batch) -> Tensor:
-        return -_draw(self.model, batch, self.prior).log_p.mean()
-
     def _finish_epoch(self, what: str, loss: float) -> None:
         if not math.isfinite(loss):
             raise FloatingPointError(
@@ -180,24 +181,50 @@ class _Fitting:
 
     def _judge(self) -> float | None:
         """The held-out cross-entropy; the weights are kept where it is the lowest so far."""
-        if self.held is None:
+        if self.judged is None:
             return None
-        total = 0.0
+        total, order = 0.0, torch.arange(len(self.judged.feed), device=self.device)
         with torch.no_grad():
-            for i, batch in enumerate(self.held.chunks(VALIDATION_CHUNK)):
+            for i, index in enumerate(order.split(VALIDATION_CHUNK)):
                 seed_generator(self.device, stream(self.seed, VALIDATION, i))
-                total += self._cross_entropy(batch).item() * len(batch.x)
-        judged = total / len(self.held)
+                total -= self.judged.draw(index, self.prior).log_p.sum().item()
+        judged = total / len(order)
         if judged < self.lowest:
             self.lowest, self.best = judged, copy.deepcopy(self.prior.state_dict())
         return judged
 
 
-def _draw(model: OneLayerVAE, batch: Batch, prior: Prior) -> Latent:
+class _Posteriors:
+    """The posteriors of the examples of a feed. What the encoder's network says of them is kept, so that it is asked
+    once, where they are the same at each look.
+    """
+
+    def __init__(self, model: OneLayerVAE, feed: Feed):
+        self.model, self.feed = model, feed
+        varies = feed.varying and (feed.binarized or feed.c is not None)
+        few = len(feed) * math.prod(model.encoder.family.phi) <= KEPT
+        self.phi = (
+            None if varies or not few else torch.cat([_phi(model, part) for part in feed.chunks(VALIDATION_CHUNK)])
+        )
+
+    def draw(self, index: Tensor, prior: Prior) -> Latent:
+        """One draw of the latents of each of the examples."""
+        if self.phi is not None:
+            return _draw(self.model, self.phi[index], None if self.feed.c is None else self.feed.c[index], prior)
+        batch = self.feed.batch(index)
+        return _draw(self.model, _phi(self.model, batch), batch.c, prior)
+
+
+@torch.no_grad()
+def _phi(model: OneLayerVAE, batch: Batch) -> Tensor:
+    return model.encoder.phi(model.likelihood.embed(batch.x, batch.mask), batch.c)
+
+
+def _draw(model: OneLayerVAE, phi: Tensor, c: Tensor | None, prior: Prior) -> Latent:
     """One draw of each example's latents, with gradients to the prior alone."""
     with torch.no_grad():
-        q = model.encoder(model.likelihood.embed(batch.x, batch.mask), batch.c)
-    return Latent.draw(q, prior(batch.c, model.encoder), 1, Noise())
+        q = model.encoder.family(phi)
+    return Latent.draw(q, prior(c, model.encoder), 1, Noise())
 
 
 @contextmanager
