@@ -348,7 +348,8 @@ def test_keeping_what_the_encoder_says_changes_nothing(monkeypatch):
     train, held = known_mixture(300, 1), known_mixture(200, 2)
     kept = refit_prior(identity_model(), GaussianMixture(3), train, held, epochs=2)
     monkeypatch.setattr("vaekit.training.refit.KEPT", 0)
-    assert kept == refit_prior(identity_model(), GaussianMixture(3), train, held, epochs=2)
+    again = refit_prior(identity_model(), GaussianMixture(3), train, held, epochs=2)
+    assert kept.after.cross_entropy == pytest.approx(again.after.cross_entropy, abs=1e-5)
 
 
 def test_a_transformer_refitted_to_codes_beats_the_uniform_prior_and_bounds_their_entropy():
