@@ -8,7 +8,8 @@
     python -m benchmarks synthesis            # synthetic rows of Adult, ours and simple generators: 20 minutes a seed
     python -m benchmarks anomalies [--seeds 5] [--rows 50000]   # 22 tables and images against detectors: hours
     python -m benchmarks compression [--only mnist [--run RUN]]    # bits of test sets: hours of training, or minutes
-    python -m benchmarks                      # all but nats, samples, synthesis, anomalies and compression
+    python -m benchmarks service [--run RUN]  # vaekit serve: images a second, latencies, memory: 3 minutes
+    python -m benchmarks                      # all but nats, samples, synthesis, anomalies, compression and service
 
 Ratios are medians over rounds, because machines are noisy. Results are kept in benchmarks/results, one JSON file each.
 """
@@ -229,6 +230,13 @@ def compression(only: str, run: str | None) -> None:
     print(table({name: results[name] for name in names("") if name in results}))
 
 
+def service(run: str | None) -> None:
+    """The server under load."""
+    from benchmarks.service import measure
+
+    keep("service", measure(run))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = [
@@ -241,6 +249,7 @@ def main() -> None:
         "anomalies",
         "imputation",
         "compression",
+        "service",
         "all",
     ]
     parser.add_argument("what", nargs="?", choices=parts, default="all")
@@ -274,6 +283,8 @@ def main() -> None:
         imputation(args.seeds, args.rows, args.only)
     if args.what == "compression":
         compression(args.only, args.run)
+    if args.what == "service":
+        service(args.run)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Labelled(Asked):
 
     label: Any = Field(
         None,
-        description="of conditional models: a class for all items, or a list with one, or a list of covariates, for each",
+        description="of conditional models: a class for all items, a list of one for each, or of lists of covariates",
         json_schema_extra={"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array"}, {"type": "null"}]},
     )
 
