@@ -80,7 +80,8 @@ def _preset(out: Console, name: str) -> None:
     absent = {entry.name for entry in data.catalogue() if entry.where == "not yet downloaded"}
     if request.data is None or request.data in absent:
         _choices(out, request)
-        out.print(f"\nThe layers depend on the data; to see them, first: vaekit data fetch {request.data}")
+        first = "vaekit train DATA --preset" if request.data is None else "vaekit data fetch"
+        out.print(f"\nThe layers depend on the data; to see them, first: {first} {request.data or name}")
         return
     completed, schema, examples = recipes.plan(request, recipes.load_run_data(request))
     _choices(out, completed, schema, examples)
@@ -91,7 +92,7 @@ def _choices(
     out: Console, request: TrainRequest, schema: Schema | TableSchema | None = None, examples: int | None = None
 ) -> None:
     """What was chosen, without what was left out."""
-    rows: dict[str, Any] = {"data": request.data or "arrays given in Python"}
+    rows: dict[str, Any] = {"data": request.data or ("yours" if schema is None else "arrays given in Python")}
     if schema is not None:
         rows["items"] = schema.words
     if schema is not None and schema.kind == "table" and schema.left_out:
