@@ -29,9 +29,9 @@ GOALS = {
     "adult": {"bytes_with_model": 170_000},
 }
 RECIPES = {
-    "mnist": ("mnist", "codec-strong", {}),
+    "mnist": ("mnist", "codec-strong", {"epochs": 11}),
     "mnist-binarized": ("mnist", "nats-phases", {"prior": "gaussian-mixture"}),
-    "fashion-mnist": ("fashion-mnist", "codec-strong", {}),
+    "fashion-mnist": ("fashion-mnist", "codec-strong", {"epochs": 11}),
     "mnist-fast": ("mnist", "codec-fast", {}),
     "adult": ("adult", "codec-table", {}),
 }

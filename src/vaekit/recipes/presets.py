@@ -173,7 +173,7 @@ PRESETS = {
             "network": {"name": "residual", "channels": [16, 32], "blocks": [0, 1], "dense": 64},
             "latent_dim": 16,
             "prior": {"name": "gaussian-mixture", "components": 64},
-            "likelihood": {"name": "four-phase", "width": 128, "levels": 3},
+            "likelihood": {"name": "four-phase", "width": 64, "levels": 3},
         },
     ),
     "autoencoder": Preset("plain autoencoder: no noise, no prior; for comparison", {"posterior": "point-mass"}),
