@@ -9,7 +9,8 @@
     python -m benchmarks anomalies [--seeds 5] [--rows 50000]   # 22 tables and images against detectors: hours
     python -m benchmarks compression [--only mnist [--run RUN]]    # bits of test sets: hours of training, or minutes
     python -m benchmarks service [--run RUN]  # vaekit serve: images a second, latencies, memory: 3 minutes
-    python -m benchmarks                      # all but nats, samples, synthesis, anomalies, compression and service
+    python -m benchmarks page [--run RUN]     # the page in a browser: first picture, pointer to frame, 70,000 points
+    python -m benchmarks                      # all but nats, samples, synthesis, anomalies, compression, service, page
 
 Ratios are medians over rounds, because machines are noisy. Results are kept in benchmarks/results, one JSON file each.
 """
@@ -237,6 +238,13 @@ def service(run: str | None) -> None:
     keep("service", measure(run))
 
 
+def page(run: str | None) -> None:
+    """The page in a browser."""
+    from benchmarks.page import measure
+
+    keep("page", measure(run))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = [
@@ -250,6 +258,7 @@ def main() -> None:
         "imputation",
         "compression",
         "service",
+        "page",
         "all",
     ]
     parser.add_argument("what", nargs="?", choices=parts, default="all")
@@ -285,6 +294,8 @@ def main() -> None:
         compression(args.only, args.run)
     if args.what == "service":
         service(args.run)
+    if args.what == "page":
+        page(args.run)
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ class Connection:
 def measure(run: str | None, many: int = MANY) -> dict:
     """All three, of a run or of the article's model with weights as they come: speed does not depend on them."""
     with tempfile.TemporaryDirectory() as folder:
-        path = run or _article(Path(folder) / "article")
-        with _server(path) as port:
+        path = run or article(Path(folder) / "article")
+        with server(path) as port:
             return asyncio.run(_measure(port, many))
 
 
@@ -134,7 +134,7 @@ async def _all(port: int, count: int, work: Callable[[Connection], Awaitable]) -
 
 
 @contextmanager
-def _server(path: str) -> Iterator[int]:
+def server(path: str) -> Iterator[int]:
     """The port of a server of its own process."""
     command = [sys.executable, "-m", "vaekit", "serve", path, "--port", "0", "--rate", "1000000", "--log", "warning"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -149,7 +149,7 @@ def _server(path: str) -> Iterator[int]:
             process.wait(20)
 
 
-def _article(folder: Path) -> str:
+def article(folder: Path) -> str:
     from vaekit.recipes import Run, TrainRequest, build_model, load_run_data, plan, preset
 
     request = TrainRequest.parse(preset("article"))
