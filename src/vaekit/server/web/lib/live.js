@@ -10,22 +10,23 @@ export class Live extends EventTarget {
   #socket = null;
   #wait = FIRST_WAIT;
   #id = 0;
-  #newest = null; // {id, text, resolve, reject}: what is not yet answered
+  #asked = new Map(); // id -> {text, resolve, reject}: what is not yet answered, the newest last
   state = "waiting";
 
   /**
-   * Ask, and give up whatever was asked before: its promise gives null.
+   * Ask. A newer question may be answered instead: then the promise gives null.
    * @param {object} message such as `{run, kind: "decode", z: [0, 1]}`
    * @returns {Promise<import("./pictures.js").Pictures|object|null>} pictures, or what is no picture as JSON
    */
   ask(message) {
-    this.#newest?.resolve(null);
     this.#id = (this.#id + 1) % 2 ** 32;
     const id = this.#id;
+    const text = JSON.stringify({ id, ...message });
     return new Promise((resolve, reject) => {
-      this.#newest = { id, text: JSON.stringify({ id, ...message }), resolve, reject };
-      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(this.#newest.text);
-      else this.connect();
+      this.#asked.set(id, { text, resolve, reject });
+      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
+      else this.#keepNewest();
+      this.connect();
     });
   }
 
@@ -39,7 +40,8 @@ export class Live extends EventTarget {
     socket.onopen = () => {
       this.#wait = FIRST_WAIT;
       this.#become("open");
-      if (this.#newest) socket.send(this.#newest.text);
+      this.#keepNewest();
+      this.#asked.forEach(({ text }) => socket.send(text));
     };
     socket.onmessage = ({ data }) => this.#answer(typeof data === "string" ? JSON.parse(data) : parse(data));
     socket.onclose = () => {
@@ -51,11 +53,26 @@ export class Live extends EventTarget {
   }
 
   #answer(answer) {
-    if (answer.id !== this.#newest?.id) return;
-    const { resolve, reject } = this.#newest;
-    this.#newest = null;
-    if (answer.error) reject(new Error(answer.error));
-    else resolve(answer);
+    const asked = this.#asked.get(answer.id);
+    if (!asked) return;
+    this.#giveUp(answer.id);
+    this.#asked.delete(answer.id);
+    if (answer.error) asked.reject(new Error(answer.error));
+    else asked.resolve(answer);
+  }
+
+  /** Give up what was asked before: whoever answers the newest first does not answer the others at all. */
+  #giveUp(before) {
+    for (const [id, { resolve }] of this.#asked) {
+      if (id === before) return;
+      this.#asked.delete(id);
+      resolve(null);
+    }
+  }
+
+  #keepNewest() {
+    const newest = [...this.#asked.keys()].at(-1);
+    if (newest !== undefined) this.#giveUp(newest);
   }
 
   #become(state) {

@@ -113,26 +113,28 @@ class Manifold {
 
   /** Decode the point; what is near is shown meanwhile, if that takes long. */
   async decode() {
-    const { app, point: [x, y], label } = this;
-    clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => {
-      const near = app.signal.aborted ? null : this.tiles.nearest(x, y);
-      if (near) this.showItem(near.answer, near.index, false);
-    }, PATIENCE);
+    const { app, point, label } = this;
+    this.waiting ??= setTimeout(() => this.showNear(), PATIENCE);
     try {
-      const z = Array.from(this.plane.points([[x, y]]));
+      const z = Array.from(this.plane.points([point]));
       const answer = await app.live.ask({ run: app.run.name, kind: "decode", z, label });
-      if (!answer || app.signal.aborted) return;
-      clearTimeout(this.waiting);
-      this.showItem(answer, 0, true);
+      if (answer && !app.signal.aborted) this.showItem(answer, 0, point, true);
     } catch (error) {
       app.message(error.message, "error");
     }
   }
 
-  showItem(answer, index, exact) {
+  showNear() {
+    this.waiting = null;
+    const near = this.app.signal.aborted ? null : this.tiles.nearest(...this.point);
+    if (near) this.showItem(near.answer, near.index, this.point, false);
+  }
+
+  showItem(answer, index, point, exact) {
+    clearTimeout(this.waiting);
+    this.waiting = null;
     this.large.show(answer, index);
-    Object.assign(this.stage.element.dataset, { shown: this.point.join(" "), exact });
+    Object.assign(this.stage.element.dataset, { shown: point.join(" "), exact });
   }
 
   /** Decode the plane anew: at once, or when sliders stand still. */
