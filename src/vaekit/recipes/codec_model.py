@@ -47,14 +47,9 @@ class Codec:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """While open, this thread of the program is one of the processor's, too, and the model ready for several."""
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with inference(self.model):
-                yield
-        finally:
-            torch.set_num_threads(before)
+        """While open, torch computes with one thread, and threads of the program may share the model."""
+        with _one_thread(), inference(self.model):
+            yield
 
     def encode(self, content: bytes, n: int, labels: np.ndarray | None = None) -> bytes:
         """A chunk of n items. Raises ValueError for items off the grid, TypeError where the model has no code."""
@@ -110,8 +105,7 @@ def in_order(
     at_once = torch.get_num_threads()
     waiting: deque[Future[Result]] = deque()
     with ExitStack() as stack:
-        if codec is not None:
-            stack.enter_context(codec.alone())
+        stack.enter_context(_one_thread() if codec is None else codec.alone())
         pool = stack.enter_context(ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)))
         stack.callback(pool.shutdown, cancel_futures=True)
         for argument in arguments:
@@ -120,6 +114,16 @@ def in_order(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def fingerprint(model: LatentModel) -> str:
