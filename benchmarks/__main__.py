@@ -226,7 +226,9 @@ def compression(only: str, run: str | None) -> None:
         sys.exit("--run is a run of one data set: name it with --only")
     path = RESULTS / "compression.json"
     for name in names(only):
-        keep("compression", measure(name, HERE.parent / "runs", path, run))
+        found = measure(name, HERE.parent / "runs", run)
+        kept = json.loads(path.read_text()) if path.exists() else {}  # also what others measured meanwhile
+        keep("compression", {each: kept[each] for each in names("") if each in kept} | {name: found})
     results = json.loads(path.read_text())
     print(table({name: results[name] for name in names("") if name in results}))
 

@@ -7,7 +7,6 @@ the same rows and goes with the file, so that its size counts.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,13 +37,9 @@ RECIPES = {
 FEW = 100  # images of the small file
 
 
-def measure(name: str, folder: Path, kept: Path, evaluated: str | None = None, seed: int = 0) -> dict:
-    """Train a recipe, or take the run at ``evaluated``, and compress its test set; what ``kept`` has is not repeated.
-
-    A later call with another name adds to it.
-    """
+def measure(name: str, folder: Path, evaluated: str | None = None, seed: int = 0) -> dict:
+    """Train a recipe, or take the run at ``evaluated``, and compress its test set."""
     data, options, more = RECIPES[name]
-    results = json.loads(kept.read_text()) if kept.exists() else {}
     if evaluated is None:
         request = TrainRequest.parse(preset(options) | more | {"data": _path(data), "seed": seed})
         run = train(request, folder / f"compression-{name}-{seed}", overwrite=True, reporter=default_reporter())
@@ -55,8 +50,7 @@ def measure(name: str, folder: Path, kept: Path, evaluated: str | None = None, s
     found = {"run": str(run.path.name if run.path else ""), "all": report(run, whole, path).to_json()}
     if path is None:
         found["few"] = report(run, replace(whole, count=FEW)).to_json()
-    results[name] = found | {"goals": GOALS[name]}
-    return results
+    return found | {"goals": GOALS[name]}
 
 
 def table(results: dict) -> str:
