@@ -9,7 +9,6 @@ import { token } from "./theme.js";
 
 const SHADES = 64; // of a scale
 const GREY = [140, 146, 154];
-const BESIDE = 0.12; // weight of a point that is not selected beside one that is
 
 /** What colours points, and which of them are shown. */
 export class Coloring {
@@ -34,7 +33,7 @@ export class Coloring {
 
   /** Take the colours that suit the ground, which is light or dark. */
   recolor() {
-    this.palette = [...this.#inks(), { color: GREY, weight: 1, shape: 0 }, { color: GREY, weight: BESIDE, shape: 0 }];
+    this.palette = [...this.#inks(), { color: GREY, shape: 0 }, { color: GREY, shape: 0, below: true }];
   }
 
   /** The part of the scale that stands out from the ground. */
@@ -94,11 +93,11 @@ export class Coloring {
   }
 
   #inks() {
-    if (!this.values) return [{ color: classColor(0), weight: 1, shape: 0 }];
-    if (this.names) return this.names.map((_, k) => ({ color: classColor(k), weight: 1, shape: k % 10 }));
+    if (!this.values) return [{ color: classColor(0), shape: 0 }];
+    if (this.names) return this.names.map((_, k) => ({ color: classColor(k), shape: k % 10 }));
     const [low, high] = this.scale;
     const share = (k) => low + ((high - low) * k) / (SHADES - 1);
-    return Array.from({ length: SHADES }, (_, k) => ({ color: scaleColor(share(k)), weight: 1, shape: 0 }));
+    return Array.from({ length: SHADES }, (_, k) => ({ color: scaleColor(share(k)), shape: 0 }));
   }
 }
 

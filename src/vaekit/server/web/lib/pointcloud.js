@@ -1,14 +1,16 @@
 /**
  * Many points as pixels: where they lie apart each has its mark, where they lie together their density shows.
  *
- * Each point adds its colour to the pixels that its mark covers; a pixel takes the mean colour of its points, the
- * more opaque the more there are. So nothing depends on the order in which points are drawn, and zooming out turns
- * marks into density without a step.
+ * A pixel takes the colour of the last point whose mark covers it, and is the more opaque the more points there are.
+ * Points are drawn in a random order that stays, so that the colours of a crowd are a fair sample of its members, and
+ * zooming out turns marks into density without a step.
  */
 
 const [SMALLEST, LARGEST] = [1, 6.5]; // radius of a mark in CSS pixels
 const SHARE = 0.24; // of the distance between neighbours, if points lay evenly, that a mark's radius takes
 const SHAPED = 3.5; // radius in CSS pixels from which marks have shapes
+const CROWD = 64; // points in a pixel beyond which it is as opaque as can be
+const FAINT = 0.3; // opacity of what is below
 
 /** The shapes of `MARKS` (lib/color.js), as what is inside: u to the right, v downwards, both from -1 to 1. */
 const SHAPES = [
@@ -35,13 +37,14 @@ const SHAPES = [
 /**
  * @typedef {object} Ink what a position of the palette is drawn with
  * @property {[number, number, number]} color
- * @property {number} weight beside others in a pixel, 1 as a rule
- * @property {number} shape a position in `MARKS`
+ * @property {number} shape a position in `SHAPES`
+ * @property {boolean} [below] whether it is drawn below all others, and faintly
  */
 
 /** Draws points onto a canvas of its own size. */
 export class PointCloud {
-  #sums = new Float32Array(0); // red, green, blue and weight of each pixel
+  #order = new Uint32Array(0);
+  #pixels = new Uint32Array(0); // position in the palette plus 1, times 2 ** 16, plus how many points
   #image = null;
   #marks = new Map();
 
@@ -57,21 +60,26 @@ export class PointCloud {
    * @param {Ink[]} palette
    */
   draw(viewport, points, palette) {
-    const { width, height } = this.canvas;
-    if (this.#image?.width !== width || this.#image?.height !== height) {
-      this.#sums = new Float32Array(4 * width * height);
-      this.#image = new ImageData(width, height);
-    } else {
-      this.#sums.fill(0);
-      this.#image.data.fill(0);
-    }
-    const ratio = width / viewport.width;
+    this.#clear(points);
     const visible = countVisible(viewport, points);
     const spacing = Math.sqrt((viewport.width * viewport.height) / Math.max(1, visible));
     const radius = Math.max(SMALLEST, Math.min(LARGEST, SHARE * spacing));
-    this.#add(viewport, ratio, points, palette, palette.map(({ shape }) => this.#mark(shape, radius, ratio)));
-    this.#show();
+    const ratio = this.canvas.width / viewport.width;
+    const marks = palette.map(({ shape }) => this.#mark(shape, radius, ratio));
+    const below = Uint8Array.from(palette, (ink) => (ink.below ? 1 : 0));
+    const sums = { covered: 0, lit: 0 };
+    if (below.some(Boolean)) this.#add(viewport, ratio, points, marks, below, 1, sums);
+    this.#add(viewport, ratio, points, marks, below, 0, sums);
+    this.#show(inks(palette, sums));
     return { visible, radius };
+  }
+
+  #clear({ shown }) {
+    const { width, height } = this.canvas;
+    if (this.#order.length !== shown.length) this.#order = shuffled(shown.length);
+    if (this.#image?.width === width && this.#image.height === height) return void this.#pixels.fill(0);
+    this.#pixels = new Uint32Array(width * height);
+    this.#image = new ImageData(width, height);
   }
 
   /** The pixels that a mark covers, as [dx, dy, dx, dy, ...]. */
@@ -83,47 +91,78 @@ export class PointCloud {
     return this.#marks.get(key);
   }
 
-  #add(viewport, ratio, { xy, count, color, shown }, palette, marks) {
+  /** Add the points of one layer; `sums` counts what is covered, and how many pixels that lights. */
+  #add(viewport, ratio, { xy, count, color, shown }, marks, below, layer, sums) {
     const { width, height } = this.canvas;
-    const sums = this.#sums;
+    const [pixels, order] = [this.#pixels, this.#order];
     const unit = viewport.unit * ratio;
-    const left = width / 2 - viewport.x * unit;
-    const top = height / 2 + viewport.y * unit;
-    const inks = Float32Array.from(palette.flatMap(({ color: ink, weight }) => [...ink.map((c) => c * weight), weight]));
-    for (let i = 0; i < count; i += 1) {
-      if (!shown[i]) continue;
-      const x = Math.round(left + xy[2 * i] * unit);
-      const y = Math.round(top - xy[2 * i + 1] * unit);
+    const left = width / 2 - viewport.x * unit + 0.5;
+    const top = height / 2 + viewport.y * unit + 0.5;
+    let [points, lit] = [0, 0];
+    for (let k = 0; k < order.length; k += 1) {
+      const i = order[k];
+      if (i >= count || !shown[i] || below[color[i]] !== layer) continue;
+      const x = Math.floor(left + xy[2 * i] * unit);
+      const y = Math.floor(top - xy[2 * i + 1] * unit);
       if (x < -16 || y < -16 || x > width + 16 || y > height + 16) continue;
-      const ink = 4 * color[i];
+      const code = (color[i] + 1) << 16;
       const mark = marks[color[i]];
+      points += mark.length;
       for (let m = 0; m < mark.length; m += 2) {
         const column = x + mark[m];
         const row = y + mark[m + 1];
         if (column < 0 || row < 0 || column >= width || row >= height) continue;
-        const at = 4 * (row * width + column);
-        sums[at] += inks[ink];
-        sums[at + 1] += inks[ink + 1];
-        sums[at + 2] += inks[ink + 2];
-        sums[at + 3] += inks[ink + 3];
+        const at = row * width + column;
+        const before = pixels[at];
+        if (before === 0) {
+          lit += 1;
+          pixels[at] = code + 1;
+        } else {
+          const crowd = below[(before >> 16) - 1] === layer ? before & 0xffff : 0;
+          pixels[at] = code + (crowd < 0xffff ? crowd + 1 : crowd);
+        }
       }
     }
+    sums.covered += points / 2;
+    sums.lit += lit;
   }
 
-  #show() {
-    const { data } = this.#image;
-    const sums = this.#sums;
-    const opacity = opacities(sums);
-    for (let at = 0; at < sums.length; at += 4) {
-      const weight = sums[at + 3];
-      if (weight === 0) continue;
-      data[at] = sums[at] / weight;
-      data[at + 1] = sums[at + 1] / weight;
-      data[at + 2] = sums[at + 2] / weight;
-      data[at + 3] = opacity[Math.min(Math.round(8 * weight), opacity.length - 1)];
+  #show(table) {
+    const pixels = this.#pixels;
+    const out = new Uint32Array(this.#image.data.buffer);
+    for (let at = 0; at < pixels.length; at += 1) {
+      const pixel = pixels[at];
+      out[at] = pixel === 0 ? 0 : table[(pixel >> 16) * CROWD + Math.min(pixel & 0xffff, CROWD - 1)];
     }
     this.canvas.getContext("2d").putImageData(this.#image, 0, 0);
   }
+}
+
+/** For each ink and each number of points up to CROWD the pixel's bytes: a point stands out the more, the fewer there are. */
+function inks(palette, { covered: points, lit }) {
+  const single = Math.max(0.3, Math.min(0.9, (0.9 * lit) / Math.max(1, points)));
+  const table = new Uint32Array((palette.length + 1) * CROWD);
+  palette.forEach(({ color: [red, green, blue], below }, k) => {
+    for (let number = 1; number < CROWD; number += 1) {
+      const opacity = Math.round(255 * (1 - (1 - single) ** number) * (below ? FAINT : 1));
+      table[(k + 1) * CROWD + number] = (opacity << 24) | (blue << 16) | (green << 8) | red;
+    }
+  });
+  return table;
+}
+
+/** The numbers below n in an order that is random and always the same. */
+function shuffled(n) {
+  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  let seed = 1;
+  for (let i = n - 1; i > 0; i -= 1) {
+    seed = (seed * 48271) % 2147483647;
+    const j = seed % (i + 1);
+    const kept = order[i];
+    order[i] = order[j];
+    order[j] = kept;
+  }
+  return order;
 }
 
 function countVisible(viewport, { xy, count, shown }) {
@@ -147,18 +186,6 @@ function covered(shape, reach) {
     }
   }
   return Int16Array.from(found);
-}
-
-/** How opaque a pixel of so many eighths of a point is: a single point stands out the more, the fewer there are. */
-function opacities(sums) {
-  let points = 0;
-  let pixels = 0;
-  for (let at = 3; at < sums.length; at += 4) {
-    points += sums[at];
-    pixels += sums[at] > 0 ? 1 : 0;
-  }
-  const single = Math.max(0.3, Math.min(0.9, (0.9 * pixels) / Math.max(1, points)));
-  return Uint8Array.from({ length: 512 }, (_, eighths) => Math.round(255 * (1 - (1 - single) ** (eighths / 8))));
 }
 
 /** A class's mark in its colour, for a legend. */
