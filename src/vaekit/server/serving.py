@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from .settings import Settings
 
 GRACE = 10  # seconds that requests are given to end when the server stops
+KEPT = 75  # seconds that a connection without requests is kept: longer than a proxy does, so that it is not cut off
 
 
 class Server(uvicorn.Server):
@@ -28,6 +29,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 ws_max_size=settings.message,
                 timeout_graceful_shutdown=GRACE,
+                timeout_keep_alive=KEPT,
             )
         )
         self.ready = ready
