@@ -29,8 +29,8 @@ def run() -> Run:
 
 @pytest.fixture
 def small(monkeypatch):
-    """Chunks of 16 items."""
-    monkeypatch.setattr(Arrays, "at_once", 16)
+    """Chunks of 8 items."""
+    monkeypatch.setattr(Arrays, "at_once", 8)
 
 
 def test_files_come_back_to_the_byte(run, tmp_path):
@@ -127,7 +127,7 @@ def test_a_damaged_list_of_files_is_refused(run, index, tmp_path):
 @pytest.fixture
 def saved(run, tmp_path, capsys):
     """A run's folder, an array in a file, and a function that runs commands."""
-    x = pictures(32)
+    x = pictures(16)
     np.save(tmp_path / "x.npy", x)
     folder = run.save(tmp_path / "run")
 
@@ -148,17 +148,17 @@ def test_the_commands(saved, tmp_path, small):
     assert "--overwrite" in call("compress", run, original, "--out", file, code=2)
     call("decompress", file, "--run", run, "--out", out)
     assert out.read_bytes() == original.read_bytes()
-    call("decompress", file, "--run", run, "--out", out, "--rows", "10:20", "--overwrite")
-    assert same(np.load(out), x[10:20])
+    call("decompress", file, "--run", run, "--out", out, "--rows", "5:10", "--overwrite")
+    assert same(np.load(out), x[5:10])
     assert "first:end" in call("decompress", file, "--run", run, "--out", tmp_path / "n.npy", "--rows", "3", code=2)
     blob = bytearray(file.read_bytes())
     blob[-3] ^= 1
     file.write_bytes(blob)
-    assert "16 to 31 are damaged" in call("decompress", file, "--run", run, "--out", tmp_path / "n.npy", code=2)
+    assert "8 to 15 are damaged" in call("decompress", file, "--run", run, "--out", tmp_path / "n.npy", code=2)
     assert not (tmp_path / "n.npy").exists()
     said = call("decompress", file, "--run", run, "--out", out, "--overwrite", "--recover", code=1)
-    assert "16 to 31 are damaged" in said
-    assert same(np.load(out), x[:16])
+    assert "8 to 15 are damaged" in said
+    assert same(np.load(out), x[:8])
 
 
 def test_a_folder_comes_back_by_the_commands(saved, tmp_path):

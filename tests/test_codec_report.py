@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vaekit import VAE
+from small_codec import run_on
 from vaekit.evaluation import codecs
 from vaekit.recipes.codec_files import of_array
 from vaekit.recipes.codec_report import report
@@ -47,9 +47,8 @@ def test_a_table_is_counted_as_parquet(tmp_path):
 
 
 def test_a_report_of_a_file_that_came_back(pictures):
-    vae = VAE(latent_dim=2, network={"name": "mlp", "hidden": [8]}, likelihood="logistic-mixture", epochs=1, seed=0)
-    vae.fit(pictures)
-    found = report(vae.run_, of_array(vae.run_, pictures))
+    run = run_on(pictures)
+    found = report(run, of_array(run, pictures))
     assert found.exact
     assert found.content == found.dimensions == pictures.size
     assert found.size == pytest.approx(found.bound, rel=0.2)

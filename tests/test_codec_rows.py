@@ -27,7 +27,7 @@ from vaekit.recipes.codec_rows import Rows, split_lines
 from vaekit.recipes.packed_run import pack_run, unpack_run
 from vaekit.recipes.run import Run
 
-N = 300
+N = 200
 NAMES = ["colour", "count", "day", "amount", "text", "last"]
 ODD = {
     "quotes": b'"red",1,2020-01-01,0.50,"a ""b"", c",7\n',
@@ -145,14 +145,14 @@ def test_any_lines_come_back(run, parts):
 
 
 def test_rows_are_taken_with_the_names(run, tmp_path):
-    path = table_file(tmp_path, n=40)
+    path = table_file(tmp_path, n=24)
     names, *lines = split_lines(path.read_bytes())
     assert unpacked(run, packed(run, path), slice(10, 20)) == names + b"".join(lines[10:20])
 
 
 def test_columns_are_found_by_their_names(run, tmp_path):
     path = tmp_path / "turned.tsv"
-    path.write_bytes(b"last\tcount\n" + b"".join(b"%d\t%d\n" % (3 + i % 5, i % 7) for i in range(40)))
+    path.write_bytes(b"last\tcount\n" + b"".join(b"%d\t%d\n" % (3 + i % 5, i % 7) for i in range(20)))
     _, delimiter, names = layout(path)
     rows = Rows.learn(run.schema, names, delimiter, split_lines(path.read_bytes())[1:])
     assert [each.column.name for each in rows.coded] == ["count", "last"]
@@ -165,7 +165,7 @@ def test_damaged_rows_are_refused_or_are_others(run):
     with codec.alone():
         data = codec.encode(b"".join(lines), len(lines))
         assert codec.decode(data, len(lines)) == b"".join(lines)
-        for at in generator.integers(0, len(data), 12):
+        for at in generator.integers(0, len(data), 6):
             hurt = bytearray(data)
             hurt[at] ^= 1 << generator.integers(8)
             with contextlib.suppress(ValueError):
@@ -202,7 +202,7 @@ def test_a_packed_run_is_the_run_with_rounded_weights(run, tmp_path):
 
 
 def test_a_file_may_carry_its_model(run, tmp_path):
-    path = table_file(tmp_path, n=40)
+    path = table_file(tmp_path, n=24)
     data = packed(run, path, with_model=True)
     assert unpacked(None, data) == path.read_bytes()
     with pytest.raises(ValueError, match="name its run"):
