@@ -12,7 +12,14 @@ from vaekit.recipes import Run, TrainRequest, train
 
 from .chromium import NAMES, find
 
-TINY = {"network": {"name": "mlp", "hidden": [32]}, "epochs": 2, "seed": 0, "device": "cpu", "lr": 0.01}
+TINY = {
+    "network": {"name": "mlp", "hidden": [32]},
+    "epochs": 2,
+    "batch_size": 200,
+    "seed": 0,
+    "device": "cpu",
+    "lr": 0.02,
+}
 
 
 @pytest.fixture(scope="package")

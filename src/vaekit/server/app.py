@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -33,7 +34,9 @@ def create_app(host: Host, settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker.start()
+        warming = asyncio.create_task(_warm(host, worker))
         yield
+        warming.cancel()
         worker.stop()
 
     app = FastAPI(
@@ -47,6 +50,12 @@ def create_app(host: Host, settings: Settings | None = None) -> FastAPI:
     app.mount("/", StaticFiles(directory=WEB, html=True), name="web")
     _surround(app, settings)
     return app
+
+
+async def _warm(host: Host, worker: Worker) -> None:
+    """Read the first run, while the page is on its way; what is wrong with it is said to whoever asks for it."""
+    with suppress(Exception):
+        await worker.run(host.get().warm)
 
 
 def _surround(app: FastAPI, settings: Settings) -> None:

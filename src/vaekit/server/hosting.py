@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from vaekit import tasks
@@ -15,7 +16,7 @@ from vaekit.recipes.examples import Examples, choose_examples
 from vaekit.store import RunFolder
 from vaekit.training import Feed
 
-from .encoding import Axes, Encoding
+from .encoding import Axes, Encoding, decode
 
 T = TypeVar("T")
 LOOK = 1.0  # seconds between two looks whether a run has trained on
@@ -43,6 +44,11 @@ class Hosted:
             self._version = self._stamp()
             self._run = Run.load(self.path, self.device)
         return self._run
+
+    def warm(self) -> None:
+        """Read the run and decode once, so that nobody waits for what is set up at first use."""
+        run = self.run
+        decode(run, np.zeros((1, tasks.latent_size(run.model)), np.float32))
 
     @property
     def loaded(self) -> bool:
