@@ -69,6 +69,7 @@ def test_a_run_without_weights_has_a_history(runs, tmp_path):
     folder = shutil.copytree(runs["digits"].path, tmp_path / "young")
     (folder / "model.safetensors").unlink()
     (folder / "metrics.jsonl").unlink()
+    (folder / "config.json").touch()
     assert progress(Host.open([folder]).get()) == ([], 2, True)
 
 

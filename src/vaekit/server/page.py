@@ -9,12 +9,13 @@ from fastapi import APIRouter
 from vaekit import tasks
 from vaekit.data import Schema, TableSchema
 
-from . import page_item, page_plane, page_points, page_samples, page_training
+from . import page_item, page_place, page_plane, page_points, page_samples, page_training
 from .depends import GivenHost, GivenRun
 from .hosting import Hosted
 
 router = APIRouter(prefix="/page", include_in_schema=False)
 router.include_router(page_item.router)
+router.include_router(page_place.router)
 router.include_router(page_plane.router)
 router.include_router(page_points.router)
 router.include_router(page_samples.router)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from vaekit import tasks
 from vaekit.data import Column, Schema, Table, TableSchema
@@ -25,7 +25,6 @@ from .judging import Judge
 from .rows import items_of
 
 router = APIRouter()
-NEIGHBORS = 12
 UNLIKELY = 3.0  # nats of a category, which less than a twentieth of such rows have
 USUAL = 256  # examples whose border says what the background is
 
@@ -37,14 +36,6 @@ class Given(BaseModel):
 
     cells: dict[str, str] | None = None
     values: list[FiniteFloat] | None = None
-
-
-class Place(BaseModel):
-    """A point of the latent space."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    z: list[FiniteFloat] = Field(min_length=1)
 
 
 @router.post("/item")
@@ -75,20 +66,6 @@ async def surprises(hosted: GivenRun, worker: GivenWorker) -> dict[str, Any]:
     while not await worker.run(judge.advance):
         pass
     return {"scores": judge.held.tolist()}
-
-
-@router.post("/neighbors")
-async def neighbors(hosted: GivenRun, worker: GivenWorker, place: Place) -> dict[str, Any]:
-    """The examples whose posterior means are nearest to a point, by ``index`` and ``distance``, the nearest first."""
-    size = tasks.latent_size(hosted.run.model)
-    if len(place.z) != size:
-        raise RefusedError(422, f"expected a z of {size} numbers, got {len(place.z)}")
-    encoding = await worker.run(hosted.encoding)
-    while encoding.done < len(encoding):
-        await worker.run(encoding.advance, encoding.done)
-    distance = np.linalg.norm(encoding.z - np.array(place.z, np.float32), axis=1)
-    index = np.argsort(distance, kind="stable")[:NEIGHBORS]
-    return {"index": index.tolist(), "distance": distance[index].tolist()}
 
 
 def judged(run: Run, judge: Judge, raw: np.ndarray | Table) -> dict[str, Any]:
@@ -168,7 +145,7 @@ def _raw(schema: Schema | TableSchema, body: bytes, kind: str) -> np.ndarray | T
 
 def _cell(column: Column, text: str) -> Any:
     """A cell's value: a known one of that text, else the text itself; None where it is empty."""
-    named = {str(value): value for value in column.values}
+    named = {str(value).strip(): value for value in column.values}
     return named.get(text.strip(), text.strip()) if text.strip() else None
 
 

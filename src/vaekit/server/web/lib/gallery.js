@@ -30,11 +30,12 @@ function images(run, answer, count, word) {
 
 const tallest = () => Math.max(320, 0.66 * innerHeight);
 
-/** How many pictures side by side are largest on the screen. */
+/** How many pictures side by side are largest on the screen, of those numbers that leave no gap. */
 function columnsFor({ width, height }, count) {
   const place = Math.min(innerWidth - 32, 1232);
-  const size = (across) => Math.min(place / (across * width), tallest() / (Math.ceil(count / across) * height));
-  return Array.from({ length: count }, (_, i) => i + 1).reduce((best, across) => (size(across) > size(best) ? across : best), 1);
+  const size = (across) => Math.min(place / (across * width), tallest() / ((count / across) * height));
+  const whole = Array.from({ length: count }, (_, i) => i + 1).filter((across) => count % across === 0);
+  return whole.reduce((best, across) => (size(across) > size(best) ? across : best));
 }
 
 function rows(run, answer, count, word) {

@@ -8,51 +8,47 @@ import { itemView } from "./item.js";
 import { fixed, whole } from "./numbers.js";
 import { token } from "./theme.js";
 
-const MOST_POINTS = 6000; // of the data, evenly picked
+const MANY = 1000; // points, which are drawn smaller
 const MARGIN = 10;
 
 /**
- * A small plane with some of the data and a ring where the item is.
+ * A small plane with some of the data and a ring where the item is; nothing where the latent space is a line.
  * @param {any} app
+ * @returns {{element: HTMLElement, show: (at: [number, number]|null) => void}|null}
  */
 export function placeOnPlane(app) {
+  if (app.run.latents < 2) return null;
   const canvas = h("canvas", { class: "plot little-plane", role: "img" });
-  const words = h("p", { class: "muted small" }, "Encoding the data …");
-  let [axes, points, colors, z] = [null, null, null, null];
+  const words = h("p", { class: "muted small" }, "Encoding some of the data …");
+  let [crowd, spot] = [null, null];
 
   const draw = () => {
-    if (!points || !canvas.clientWidth) return;
-    const spot = z && axes.center.length > 1 ? [coordinate(axes, z, 0), coordinate(axes, z, 1)] : null;
-    drawPoints(canvas, points, colors, spot);
-    if (!spot) return;
-    words.textContent = axes.center.length > 2
+    if (!crowd || !canvas.clientWidth) return;
+    drawPoints(canvas, crowd.points, crowd.colors, spot);
+    words.textContent = app.run.latents > 2
       ? "The ring is the item, the points are data, in the two directions along which the data vary most."
       : "The ring is the item, the points are data.";
-    canvas.setAttribute("aria-label", `The item lies at ${spot.map((value) => fixed(value, 2)).join(", ")} among the data`);
+    if (spot) canvas.setAttribute("aria-label", `The item is at ${spot.map((value) => fixed(value, 2)).join(", ")} among the data`);
   };
   keepSharp(canvas, draw, app.signal);
   app.onTheme(draw);
   load(app).then((found) => {
-    [axes, points, colors] = found;
+    crowd = found;
     draw();
   });
   return {
     element: h("section", { class: "panel" }, h("h2", {}, "Where it lies"), canvas, words),
-    show(given) {
-      z = given;
+    show(at) {
+      spot = at;
       draw();
     },
   };
 }
 
 async function load(app) {
-  const axes = await app.api("page/axes");
-  if (axes.center.length < 2) return [axes, new Float32Array(), []];
-  const [first, second] = axes.center.length > 2 ? ["p0", "p1"] : ["0", "1"];
-  const [points, { by }] = await Promise.all([
-    app.api("page/points", { query: { first, second }, as: "float32" }), app.api("page/data")]);
+  const [{ index, points }, { by }] = await Promise.all([app.api("page/map"), app.api("page/data")]);
   const { names, values } = by.length ? await app.api("page/colors", { query: { by: by[0] } }) : { names: [], values: null };
-  return [axes, points, inks(names, values, points.length / 2)];
+  return { points, colors: inks(names, values && index.map((i) => values[i]), points.length) };
 }
 
 /** A colour for each point. */
@@ -64,28 +60,18 @@ function inks(names, values, count) {
   return values.map((value) => (value === null ? null : css(scaleColor((value - low) / (high - low || 1)))));
 }
 
-function coordinate({ center, directions }, z, axis) {
-  if (center.length <= 2) return z[axis];
-  return directions[axis].reduce((sum, part, d) => sum + part * (z[d] - center[d]), 0);
-}
-
 function drawPoints(canvas, points, colors, spot) {
   const context = cleared(canvas);
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  const every = Math.max(1, Math.floor(points.length / 2 / MOST_POINTS));
-  const xs = [spot?.[0] ?? points[0]];
-  const ys = [spot?.[1] ?? points[1]];
-  for (let i = 0; i < points.length / 2; i += every) {
-    xs.push(points[2 * i]);
-    ys.push(points[2 * i + 1]);
-  }
-  const [toX, toY] = [scale(xs, MARGIN, width - MARGIN), scale(ys, height - MARGIN, MARGIN)];
-  const size = points.length / 2 / every > 1000 ? 2 : 4;
+  const all = spot ? [...points, spot] : points;
+  const toX = scale(all.map(([x]) => x), MARGIN, width - MARGIN);
+  const toY = scale(all.map(([, y]) => y), height - MARGIN, MARGIN);
+  const size = points.length > MANY ? 2 : 4;
   context.globalAlpha = 0.7;
-  for (let i = 0; i < points.length / 2; i += every) {
+  points.forEach(([x, y], i) => {
     context.fillStyle = colors[i] ?? token("--edge");
-    context.fillRect(toX(points[2 * i]) - size / 2, toY(points[2 * i + 1]) - size / 2, size, size);
-  }
+    context.fillRect(toX(x) - size / 2, toY(y) - size / 2, size, size);
+  });
   context.globalAlpha = 1;
   if (!spot) return;
   for (const [color, thick] of [[token("--paper"), 6], [token("--ink"), 2.5]]) {
@@ -109,12 +95,12 @@ function scale(values, from, to) {
  */
 export function neighborList(app, data) {
   const { run } = app;
-  const list = h("ol", { class: run.kind === "table" ? "neighbors rows" : "neighbors" });
+  const list = h("ol", { class: run.kind === "table" ? "neighbors rows" : "neighbors" }, h("li", { class: "muted" }, "Encoding …"));
   const labels = data.by.includes("label") ? app.api("page/colors", { query: { by: "label" } }) : Promise.resolve(null);
-  const show = newest(async (signal, z) => {
-    const { index, distance } = await app.api("page/neighbors", { body: { z }, signal });
+  const show = newest(async (signal, { index, distance }) => {
+    const query = { index: index.join(",") };
     const [answer, named] = await Promise.all([
-      app.api("page/items", { query: { index: index.join(",") }, as: run.kind === "image" ? "pictures" : "json", signal }), labels]);
+      app.api("page/items", { query, as: run.kind === "image" ? "pictures" : "json", signal }), labels]);
     if (signal.aborted) return;
     const label = (i) => named?.names?.[named.values[i]] ?? "";
     fill(list, run.kind === "table" ? rows(run, answer, index) : index.map((i, k) => {

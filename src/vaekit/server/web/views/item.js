@@ -38,7 +38,7 @@ export async function mount(root, app) {
     }
   });
   const form = { image: drawing, table: rowForm, vector: numbersForm }[run.kind](app, start, judge);
-  fill(root, h("div", { class: "split" }, h("div", { class: "stack" }, form, result.below), result.beside));
+  fill(root, h("div", { class: "own" }, form, result.beside, result.below));
 }
 
 /** What a file is; a file of an unknown kind is sent as a picture, which the server then refuses with its reason. */
@@ -53,15 +53,18 @@ function results(app, data) {
   const pair = run.kind === "table" ? null : pairView(run);
   const beside = h("div", { class: "stack", hidden: true }, surprise.element, place?.element);
   const below = h("div", { class: "stack", hidden: true }, pair?.element, neighbors?.element);
+  const locate = newest((signal, z) => app.api("page/place", { body: { z }, signal }));
   return {
     beside,
     below,
-    show(answer) {
+    async show(answer) {
       beside.hidden = below.hidden = false;
       surprise.show(answer);
       pair?.show(answer);
-      place?.show(answer.z);
-      neighbors?.show(answer.z);
+      const found = data.count ? await locate(answer.z) : null;
+      if (!found) return;
+      place?.show(found.at);
+      neighbors.show(found);
     },
   };
 }

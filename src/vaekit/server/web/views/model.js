@@ -51,7 +51,8 @@ function numbers(names, known, title, first) {
   });
   const judged = known.map((one) => (one ? `${whole(one.n)} examples, ${one.data}` : "not evaluated"));
   const note = names.length > 1 ? names.map((name, i) => `${name}: ${judged[i]}`).join("; ") : judged[0];
-  return section(title, first ? h("p", { class: "muted small" }, note) : null, table(names, rows, ["", ""]));
+  return section(title, first ? h("p", { class: "muted small" }, note) : null,
+    table(names, rows, ["", ""], names.length > 1 ? "facts" : "facts numbers"));
 }
 
 function words(number) {
@@ -88,10 +89,10 @@ function columns({ columns: known }) {
 
 const row = (name, values) => h("tr", {}, h("th", { scope: "row" }, name), values.map((value) => h("td", {}, value)));
 
-function table(names, rows, more = []) {
+function table(names, rows, more = [], kind = "facts") {
   const head = [...names, ...more].map((name) => h(name ? "th" : "td", name ? { scope: "col" } : {}, name));
   const first = names.length > 1 ? h("thead", {}, h("tr", {}, h("td"), head)) : null;
-  return h("div", { class: "scroll" }, h("table", { class: "facts" }, first, h("tbody", {}, rows)));
+  return h("div", { class: "scroll" }, h("table", { class: kind }, first, h("tbody", {}, rows)));
 }
 
 const section = (heading, ...children) => h("section", { class: "panel" }, h("h2", {}, heading), ...children);

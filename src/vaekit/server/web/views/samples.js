@@ -5,7 +5,7 @@ import { button, field, fill, h, select } from "../lib/dom.js";
 import { gallery, saveAs } from "../lib/gallery.js";
 import { fixed } from "../lib/numbers.js";
 
-const COUNTS = [16, 36, 64, 144, 256];
+const COUNTS = [16, 40, 60, 120, 240];
 const SEEDS = 2 ** 31;
 
 export const id = "samples";
@@ -18,7 +18,7 @@ export const caption =
 export function mount(root, app) {
   const { run, state } = app;
   const chosen = {
-    n: Number(state.get("n")) || (run.kind === "image" ? 64 : 16),
+    n: Number(state.get("n")) || (run.kind === "image" ? 60 : 16),
     temperature: Number(state.get("temperature")) || 1,
     seed: Number(state.get("seed")) || 0,
     label: state.get("label"),
