@@ -1,6 +1,7 @@
 /** Many items at once: a grid of images, the rows of a table, a grid of curves; and saving them. */
 
 import { h } from "./dom.js";
+import { download, downloadCsv } from "./files.js";
 import { drawCurve } from "./item.js";
 import { paint, parse } from "./pictures.js";
 
@@ -92,15 +93,5 @@ export async function saveAs(run, shown, name) {
   const [head, body] = run.kind === "table"
     ? [run.columns.map((column) => column.name), shown.answer.rows]
     : [shown.answer.values[0].map((_, i) => `x${i}`), shown.answer.values];
-  const lines = [head, ...body].map((cells) => cells.map(quoted).join(","));
-  return download(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv" }), `${name}.csv`);
-}
-
-const quoted = (cell) => (/[",\r\n]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : String(cell));
-
-/** Let the browser save a file. */
-export function download(blob, name) {
-  const url = URL.createObjectURL(blob);
-  h("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  return downloadCsv([head, ...body], `${name}.csv`);
 }
