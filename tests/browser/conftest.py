@@ -15,7 +15,7 @@ from .chromium import NAMES, find
 TINY = {
     "network": {"name": "mlp", "hidden": [32]},
     "epochs": 2,
-    "batch_size": 200,
+    "batch_size": 100,
     "seed": 0,
     "device": "cpu",
     "lr": 0.02,
