@@ -40,7 +40,7 @@ def facts(hosted: Hosted) -> dict[str, Any]:
     """
     run = hosted.run
     schema, context = run.schema, run.schema.context
-    shape: tuple[int, ...] = schema.shape
+    shape = tuple(schema.shape)
     return {
         "name": hosted.name,
         "data": run.request.data,
