@@ -75,6 +75,7 @@ def explore(
 
 
 def needs_packages() -> None:
+    """Refuse where the packages of the extra ``serve`` are missing."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise StoppedError(f"the server needs {', '.join(missing)}: pip install 'vaekit[serve]'", MISTAKE)
