@@ -272,7 +272,7 @@ Needs the extra "serve".""",
 )
 EXPORT_PAGE = Text(
     "vaekit export-page RUN OUT.html [OPTIONS]",
-    "Write what \"explore\" shows as one file to send to someone.",
+    'Write what "explore" shows as one file to send to someone.',
     """The file opens in any browser, offline: the plane of the latent space, decoded beforehand, some of the data as
 points in it with their reconstructions, the training, and the model's card and numbers. It holds items of the data:
 send it only to those who may see them. Needs the extra "serve".""",
