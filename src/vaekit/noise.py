@@ -68,9 +68,10 @@ _RNG = threading.RLock()
 def isolated_rng(seed: int) -> Iterator[None]:
     """Draw from a stream of one's own: seeded inside, torch's global state afterwards as it was before.
 
-    The state is the process's, so threads take turns.
+    The state is the process's, so threads take turns. Where there is no accelerator the processor's generator alone is
+    seeded, as ``torch.manual_seed`` also formats a stack trace for each kind of device that is not there.
     """
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with _RNG, torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
+        (torch.manual_seed if torch.accelerator.is_available() else torch.default_generator.manual_seed)(seed)
         yield

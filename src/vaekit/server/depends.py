@@ -30,7 +30,7 @@ GivenSettings = Annotated[Settings, Depends(_settings)]
 
 
 async def chosen(host: Host, worker: Worker, name: str | None) -> Hosted:
-    """The run of that name, loaded and read again if it was trained on; KeyError if there is none."""
+    """The run of that name, loaded and read again if it was trained on; UnknownRunError if there is none."""
     hosted = host.get(name)
     if not hosted.loaded:
         await worker.run(lambda: hosted.run)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from .hosting import UnknownRunError
 from .worker import BusyError
 
 log = logging.getLogger("vaekit.server")
@@ -40,9 +41,9 @@ def handle_errors(app: FastAPI) -> None:
     async def busy(request: Request, error: BusyError) -> JSONResponse:
         return answer(503, str(error), {"Retry-After": "1"})
 
-    @app.exception_handler(KeyError)
-    async def unknown(request: Request, error: KeyError) -> JSONResponse:
-        return answer(404, str(error.args[0]) if error.args else "there is no such thing")
+    @app.exception_handler(UnknownRunError)
+    async def unknown(request: Request, error: UnknownRunError) -> JSONResponse:
+        return answer(404, str(error.args[0]))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -121,6 +121,10 @@ class Hosted:
         return found.st_mtime_ns, found.st_size
 
 
+class UnknownRunError(KeyError):
+    """There is no run of that name; its argument says which there are."""
+
+
 class Host:
     """Hosted runs by name, in order; the first is meant where none is named."""
 
@@ -149,11 +153,11 @@ class Host:
         return list(self._hosted)
 
     def get(self, name: str | None = None) -> Hosted:
-        """The run of that name, or the first. Raises KeyError with a sentence if there is none."""
+        """The run of that name, or the first. Raises UnknownRunError if there is none."""
         if name is None:
             return next(iter(self._hosted.values()))
         if name not in self._hosted:
-            raise KeyError(f"there is no run {name[:80]!r}; there are: {', '.join(self._hosted)}")
+            raise UnknownRunError(f"there is no run {name[:80]!r}; there are: {', '.join(self._hosted)}")
         return self._hosted[name]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ ROWS = 512
 
 def device_of(model: LatentModel) -> torch.device:
     """Where the model's weights are."""
-    return next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+    return next((tensor.device for tensor in chain(model.parameters(), model.buffers())), torch.device("cpu"))
 
 
 @contextmanager
