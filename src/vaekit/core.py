@@ -232,8 +232,9 @@ class Conditional(Part):
 def apply(network: nn.Module, ranks: Sequence[int], *inputs: Tensor) -> Tensor:
     """Call a network that takes one batch dimension on inputs with any leading dimensions, which broadcast."""
     leads = [value.shape[: value.dim() - rank] for value, rank in zip(inputs, ranks, strict=True)]
-    lead = torch.broadcast_shapes(*leads)
-    if len(lead) == 1 and all(given == lead for given in leads):
+    alike = all(lead == leads[0] for lead in leads)
+    lead = leads[0] if alike else torch.broadcast_shapes(*leads)  # which imports sympy, for a second
+    if alike and len(lead) == 1:
         return network(*inputs)
     flat = [value.expand(*lead, *value.shape[len(own) :]) for value, own in zip(inputs, leads, strict=True)]
     out = network(*[value.reshape(-1, *value.shape[len(lead) :]) for value in flat])

@@ -62,7 +62,7 @@ def _along(maps: Tensor, vectors: Sequence[Tensor]) -> Tensor:
 
 
 def _as_products(x: Tensor) -> bool:
-    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.onnx.is_in_onnx_export()
+    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
 
 
 class _Encoder(nn.Module):
