@@ -21,6 +21,8 @@ MODELS = {
     "logistic": {"likelihood": "discretized-logistic"},
     "categories": {"likelihood": "categorical"},
     "mixture prior": {"prior": {"name": "gaussian-mixture", "components": 3}},
+    "autoregressive": {"prior": {"name": "autoregressive", "components": 3, "hidden": [8]}},
+    "autoregressive normals": {"prior": {"name": "autoregressive", "components": 1, "hidden": [8]}},
     "vamp": {"prior": {"name": "vamp", "components": 3}},
     "ladder": {"model": {"name": "ladder", "levels": 2}, "network": "residual"},
     "codes": {"posterior": "vector-quantized", "prior": "uniform-codes", "latent_dim": [6, 2, 2]},
@@ -77,7 +79,7 @@ def test_any_number_of_examples(n):
     assert torch.equal(decode_examples(model, code, GRID), symbols)
 
 
-@pytest.mark.parametrize("name", ["normal", "mixture prior", "vamp", "ladder"])
+@pytest.mark.parametrize("name", ["normal", "mixture prior", "autoregressive", "vamp", "ladder"])
 def test_the_size_is_the_evidence_bound(name):
     x = pictures(1500, 8, 8)
     model, symbols = model_of(MODELS[name], x), symbols_of(x)

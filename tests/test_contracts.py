@@ -68,6 +68,7 @@ MORE_OPTIONS = {
         {"name": "dip", "variant": "i"},
     ],
     "prior": [
+        {"name": "autoregressive", "components": 1, "hidden": [8]},
         {"name": "flow", "kind": "realnvp", "transforms": 2, "hidden": [8]},
         {"name": "flow", "kind": "nsf", "transforms": 1, "hidden": []},
         {"name": "vamp", "components": 3, "weighted": False},

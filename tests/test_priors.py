@@ -25,6 +25,7 @@ from vaekit.networks import MLP
 from vaekit.noise import isolated_rng
 from vaekit.posteriors import DiagonalNormal, InverseAutoregressive, VectorQuantized
 from vaekit.priors import (
+    AutoregressivePrior,
     CodeTransformer,
     ConditionalNormal,
     FlowPrior,
@@ -150,6 +151,44 @@ def test_flows_start_near_the_standard_normal_whatever_the_latent_shape(kind, la
     assert p.sample(Size([2])).shape == (2, *latent)
 
 
+@pytest.mark.parametrize("c", [None, 2])
+def test_autoregressive_factors_are_mixtures_given_the_dimensions_before(c):
+    prior = AutoregressivePrior(3, hidden=(16, 16)).bind(shapes((2, 3), c=c))
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    p, z = prior(None if c is None else torch.randn(7, c)), torch.randn(4, 7, 2, 3)
+    total, flat = torch.zeros(28), z.view(28, 6)
+
+    def see(at: int, factor: NormalMixture) -> torch.Tensor:
+        nonlocal total
+        value = flat[:, at : at + 1]
+        expected = mixture_of(factor.logits, factor.loc, factor.log_var)
+        total = total + expected.log_prob(value)
+        return value
+
+    assert torch.equal(p.in_order(28, see).view_as(z), z)
+    torch.testing.assert_close(p.log_prob(z).flatten(), total, atol=1e-4, rtol=1e-5)
+
+
+def test_an_autoregressive_prior_learns_a_dependence_that_no_diagonal_mixture_has():
+    angle = torch.rand(2000, generator=torch.Generator().manual_seed(0)) * 2 * math.pi
+    z = torch.stack([angle.cos(), angle.sin()], -1)
+    z = z + 0.1 * torch.randn(z.shape, generator=torch.Generator().manual_seed(1))
+    with isolated_rng(0):
+        prior = AutoregressivePrior(6, hidden=(32,)).bind(shapes((2,)))
+    optimizer = torch.optim.Adam(prior.parameters(), 1e-2)
+    for _ in range(400):
+        optimizer.zero_grad()
+        loss = -prior().log_prob(z).mean()
+        loss.backward()
+        optimizer.step()
+    radius = torch.linspace(1e-3, 2, 2000, dtype=torch.float64)  # the density of a ring, by Bessel's integral
+    ring = (-((radius - 1) ** 2) / 0.02).exp() * torch.special.i0e(radius / 0.01) / (2 * math.pi * 0.01)
+    mass = ring * 2 * math.pi * radius * (radius[1] - radius[0])
+    entropy = -(mass * ring.clamp(min=1e-300).log()).sum()
+    assert float(loss.detach()) == pytest.approx(float(entropy), abs=0.1)
+
+
 def test_a_tempered_mixture_has_narrower_components_of_the_same_weight():
     logits, mean, log_var = torch.randn(7), 3 * torch.randn(7, 4), torch.randn(7, 4)
     cool, z = NormalMixture(logits, mean, log_var, 1).tempered(0.5), torch.randn(20, 4)
@@ -174,7 +213,9 @@ def test_codes_have_no_temperature():
         UniformCodes(None, Size(), Size([4])).tempered(0.5)
 
 
-@pytest.mark.parametrize("prior", [FlowPrior(), VampPrior(3), GaussianMixture(3), CodeTransformer(1, 8, 2)])
+@pytest.mark.parametrize(
+    "prior", [AutoregressivePrior(), FlowPrior(), VampPrior(3), GaussianMixture(3), CodeTransformer(1, 8, 2)]
+)
 def test_priors_are_outlined_without_memory(prior):
     own = copy.deepcopy(prior).bind(shapes((2, 2, 1))).state_dict()
     with torch.device("meta"):
@@ -255,6 +296,8 @@ def test_a_code_sees_those_before_it_alone_and_draws_remember_them():
     [
         (lambda: VampPrior(0), "at least 1"),
         (lambda: GaussianMixture(0), "at least 1"),
+        (lambda: AutoregressivePrior(0), "components >= 1"),
+        (lambda: AutoregressivePrior(hidden=()), "hidden widths"),
         (lambda: FlowPrior("glow"), "maf, realnvp, nsf"),
         (lambda: FlowPrior(transforms=0), "transforms >= 1"),
         (lambda: CodeTransformer(width=10, heads=4), "divisible by heads"),

@@ -29,10 +29,13 @@ class Stack:
 
     def push(self, symbols: Tensor, masses: Tensor) -> None:
         """Symbols (n,), each with its masses (n, C), of which only ratios count; none becomes impossible."""
-        self._coder.encode_reverse(_numbers(symbols), self._table, _shares(masses))
+        if masses.shape[1] > 1:  # the only symbol of one costs nothing
+            self._coder.encode_reverse(_numbers(symbols), self._table, _shares(masses))
 
     def pop(self, masses: Tensor) -> Tensor:
         """Symbols (n,)."""
+        if masses.shape[1] == 1:
+            return torch.zeros(len(masses), dtype=torch.long)
         return _symbols(self._coder.decode(self._table, _shares(masses)))
 
     def push_uniform(self, symbols: Tensor, count: int) -> None:

@@ -1,5 +1,6 @@
 """Priors p(z)."""
 
+from .autoregressive import AutoregressivePrior
 from .code_transformer import CodeTransformer
 from .codes import UniformCodesPrior
 from .conditional_normal import ConditionalNormal
@@ -9,6 +10,7 @@ from .standard_normal import StandardNormal
 from .vamp import VampPrior
 
 __all__ = [
+    "AutoregressivePrior",
     "CodeTransformer",
     "ConditionalNormal",
     "FlowPrior",

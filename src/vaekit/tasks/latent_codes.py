@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.distributions import Distribution
 
 from vaekit.coding import Cells, Masses, Stack
 from vaekit.distributions import DiagonalNormal, NormalMixture
+from vaekit.priors.autoregressive import AutoregressiveNormals
 from vaekit.priors.codes import Codes
 
 FINE, COARSE = 12, 5  # bits for each dimension of a latent: as many bins of equal mass are 2 to this power
@@ -154,6 +156,46 @@ class MixtureCode(NormalCode):
         return self._cells(DiagonalNormal(p.loc[at], p.log_var[at], p.dims))
 
 
+class AutoregressiveCode(LatentCode):
+    """Under an autoregressive prior one dimension after the other, each a mixture given those before."""
+
+    def pop_posterior(self, stack: Stack, q: Any) -> Tensor:
+        """Each dimension by its own posterior."""
+        return self._in_order(lambda code, at: code.pop_posterior(stack, _dimension(q, at)))
+
+    def push_posterior(self, stack: Stack, q: Any) -> None:
+        """The last dimension first."""
+        for at, code in reversed(list(enumerate(self.each))):
+            code.push_posterior(stack, _dimension(q, at))
+
+    def nearest(self, q: Any) -> Tensor:
+        """Each dimension at its own mean."""
+        return self._in_order(lambda code, at: code.nearest(_dimension(q, at)))
+
+    def push_prior(self, stack: Stack) -> None:
+        """The last dimension first."""
+        for code in reversed(self.each):
+            code.push_prior(stack)
+
+    def pop_prior(self, stack: Stack) -> Tensor:
+        """The first dimension first."""
+        return self._in_order(lambda code, _: code.pop_prior(stack))
+
+    def _in_order(self, choose: Callable[[MixtureCode, int], Tensor]) -> Tensor:
+        self.each: list[MixtureCode] = []
+
+        def step(at: int, p: NormalMixture) -> Tensor:
+            self.each.append(MixtureCode(p, self.rows, self.bits))
+            return choose(self.each[-1], at)
+
+        return self.p.in_order(self.rows, step)
+
+
+def _dimension(q: DiagonalNormal, at: int) -> DiagonalNormal:
+    loc, log_var = (each.flatten(1)[:, at : at + 1] for each in (q.loc, q.log_var))
+    return DiagonalNormal(loc, log_var, 1)
+
+
 class BookCode(LatentCode):
     """The codes of a book: the posterior knows them, so that nothing is popped, and they cost what the prior says."""
 
@@ -182,12 +224,20 @@ class BookCode(LatentCode):
         return self.p.family.lookup(self.symbols.view(self.rows, *self.p.positions))
 
 
+CODES = {
+    DiagonalNormal: NormalCode,
+    NormalMixture: MixtureCode,
+    AutoregressiveNormals: AutoregressiveCode,
+    Codes: BookCode,
+}
+
+
 def latent_code(p: Distribution, rows: int, bits: int = FINE) -> LatentCode:
     """For the prior p. Raises TypeError where it has neither bins nor codes."""
-    for kind, code in ((DiagonalNormal, NormalCode), (NormalMixture, MixtureCode), (Codes, BookCode)):
+    for kind, code in CODES.items():
         if isinstance(p, kind):
             return code(p, rows, bits)  # pyright: ignore[reportArgumentType]
     raise TypeError(
-        f"a prior of {type(p).__name__} has no bins to code latents in: train with prior 'standard-normal' or "
-        "'gaussian-mixture', or refit with the latter"
+        f"a prior of {type(p).__name__} has no bins to code latents in: train with prior 'standard-normal', "
+        "'gaussian-mixture' or 'autoregressive', or refit with one of the latter"
     )
