@@ -73,7 +73,10 @@ def measure(seeds: int, only: str = "", rows: int | None = None) -> dict[str, An
     for name, draw in ENTRANTS.items():
         if not name.startswith(only):
             continue
-        results = [_judged(schema, draw, train, test, seed) for seed in range(seeds)]
+        results = []
+        for seed in range(seeds):
+            results.append(_judged(schema, draw, train, test, seed))
+            print(name, "seed", seed, results[-1], flush=True)
         found[name] = {key: statistics.mean(result[key] for result in results) for key in results[0]}
         if seeds > 1:
             found[name]["spread"] = {key: statistics.stdev(result[key] for result in results) for key in results[0]}
