@@ -14,6 +14,9 @@ def titles(page) -> list[str]:
 def test_tabs_runs_and_the_address_agree(open_page, runs):
     page = open_page()
     page.wait_for_selector(".plane")
+    ahead = page.evaluate("Array.from(document.querySelectorAll('link[rel=modulepreload]'), (link) => link.href)")
+    asked = page.evaluate("performance.getEntriesByType('resource').map(({name}) => name)")
+    assert sorted(ahead) == sorted(url for url in asked if url.endswith(".js"))
     assert page.url.split("#/")[1].startswith("manifold")
     assert page.locator("#run option").all_text_contents() == list(runs)
     page.click("#tabs a:has-text('Clusters')")

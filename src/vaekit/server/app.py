@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.staticfiles import StaticFiles
 
 from vaekit import __version__
 
-from . import about, live, metrics, page, service
+from . import about, live, metrics, page, service, shell
 from .documents import ABOUT
 from .errors import handle_errors
 from .hosting import Host
@@ -22,8 +20,6 @@ from .metrics import Metrics, Observed
 from .security import Guard, SecurityHeaders
 from .settings import Settings
 from .worker import Worker
-
-WEB = Path(__file__).parent / "web"
 
 
 def create_app(host: Host, settings: Settings | None = None) -> FastAPI:
@@ -34,6 +30,8 @@ def create_app(host: Host, settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         worker.start()
+        for route in app.routes:  # FastAPI puts its routes together when it is first asked whether one matches
+            route.matches({"type": "http", "method": "GET", "path": "", "root_path": ""})
         warming = asyncio.create_task(_warm(host, worker))
         yield
         warming.cancel()
@@ -45,9 +43,8 @@ def create_app(host: Host, settings: Settings | None = None) -> FastAPI:
     app.state.host, app.state.worker, app.state.settings = host, worker, settings
     app.state.metrics = Metrics(worker)
     handle_errors(app)
-    for module in (service, about, metrics, page, live):
+    for module in (service, about, metrics, page, live, shell):
         app.include_router(module.router)
-    app.mount("/", StaticFiles(directory=WEB, html=True), name="web")
     _surround(app, settings)
     return app
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import html
 import json
-import posixpath
 import re
-from pathlib import Path
 from typing import Any
 
-WEB = Path(__file__).parent / "web"
+from . import modules
+from .modules import WEB
+
 VIEWS = ("manifold", "clusters", "training", "model")  # those that need no server
-IMPORT = re.compile(r'^(import\b[^"]*|export\b[^"]*\bfrom )"(\.[^"]+)"', re.MULTILINE)
+PREFIX = "vaekit/"  # of the modules' names within the file
 STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)">')
 CONTENT = "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:"
 
@@ -39,12 +39,12 @@ def bundle(saved: dict[str, Any], note: str) -> str:
 
 def _scripts(saved: dict[str, Any]) -> str:
     """The modules by name, what is saved, and the start."""
-    names = {f"vaekit/{name}": _data_url("text/javascript", source) for name, source in _modules().items()}
+    names = {f"{PREFIX}{name}": _data_url("text/javascript", source) for name, source in _modules().items()}
     content = json.dumps(saved, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return (
         f'<script type="importmap">{json.dumps({"imports": names})}</script>\n'
         f'<script type="application/json" id="saved">{content}</script>\n'
-        '<script type="module">import "vaekit/saved.js"; import "vaekit/app.js";</script>'
+        f'<script type="module">import "{PREFIX}saved.js"; import "{PREFIX}app.js";</script>'
     )
 
 
@@ -52,22 +52,17 @@ def _modules() -> dict[str, str]:
     """The sources of all modules that are needed, by path; those that they import are called by name, as paths mean
     nothing within a file.
     """
-    views = "\n".join(f'import * as {view} from "./{view}.js";' for view in VIEWS)
-    sources = {"views/index.js": f"{views}\nexport const VIEWS = [{', '.join(VIEWS)}];\n"}
-    found: dict[str, str] = {}
-    waiting = ["saved.js", "app.js"]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        source = sources.get(name) or (WEB / name).read_text()
+    names = modules.closure(["saved.js", "app.js"], _source, later=True)
+    return {name: modules.renamed(name, _source(name), PREFIX) for name in names}
 
-        def place(path: str, name: str = name) -> str:
-            return posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
 
-        waiting += [place(path) for _, path in IMPORT.findall(source)]
-        found[name] = IMPORT.sub(lambda match, place=place: f'{match[1]}"vaekit/{place(match[2])}"', source)
-    return found
+def _source(name: str) -> str:
+    """A module; of the views those that need no server."""
+    source = modules.read(name)
+    if name != "views/index.js":
+        return source
+    lines = source.splitlines(keepends=True)
+    return "".join(line for line in lines if "import(" not in line or any(f'"{view}"' in line for view in VIEWS))
 
 
 def _data_url(kind: str, text: str) -> str:

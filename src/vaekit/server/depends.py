@@ -12,15 +12,15 @@ from .settings import Settings
 from .worker import Worker
 
 
-def _host(connection: HTTPConnection) -> Host:
+async def _host(connection: HTTPConnection) -> Host:
     return connection.app.state.host
 
 
-def _worker(connection: HTTPConnection) -> Worker:
+async def _worker(connection: HTTPConnection) -> Worker:
     return connection.app.state.worker
 
 
-def _settings(connection: HTTPConnection) -> Settings:
+async def _settings(connection: HTTPConnection) -> Settings:
     return connection.app.state.settings
 
 

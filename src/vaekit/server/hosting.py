@@ -46,9 +46,10 @@ class Hosted:
         return self._run
 
     def warm(self) -> None:
-        """Read the run and decode once, so that nobody waits for what is set up at first use."""
+        """Read the run, look at its axes and decode once, so that nobody waits for what is set up at first use."""
         run = self.run
-        decode(run, np.zeros((1, tasks.latent_size(run.model)), np.float32))
+        decode(run, np.zeros((64, tasks.latent_size(run.model)), np.float32))
+        self.axes()
 
     @property
     def loaded(self) -> bool:

@@ -134,5 +134,4 @@ def resident_memory() -> int:
 
 def _route(scope: Scope) -> str:
     """The route's own path, so that there are as many series as routes."""
-    route = getattr(scope.get("route"), "path", None)
-    return route or ("web" if "endpoint" in scope else "none")
+    return getattr(scope.get("route"), "path", "none")

@@ -2,7 +2,7 @@
  * The shell: views, the choice of a model, messages, appearance, connection.
  *
  * A view is a module `views/NAME.js`, named in `views/index.js`, that exports
- *   id, title, caption            words; the caption explains the view to someone who has never seen a VAE
+ *   caption                       explains the view to someone who has never seen a VAE
  *   suits(run) -> string | null   (may be left out) why the view cannot be shown for a run
  *   mount(root, app) -> unmount   fills `root`; what it returns (may be nothing) is called when it is left
  *
@@ -18,7 +18,7 @@
  *   app.onTheme(work)             calls `work` when colours change, until the view is left
  */
 
-import { request } from "./lib/api.js";
+import { ApiError, SILENT, request } from "./lib/api.js";
 import { fill, h } from "./lib/dom.js";
 import { Live } from "./lib/live.js";
 import { State } from "./lib/state.js";
@@ -77,25 +77,18 @@ async function showView(runs) {
   leave();
   buildTabs(view);
   byId("title").textContent = view.title;
-  byId("caption").textContent = view.caption;
   document.title = `${view.title} · ${name} · vaekit`;
   message(null);
   const { signal } = left;
-  const run = await factsOf(name);
+  const [run, module] = await Promise.all([request("page/run", { query: { run: name } }), view.load()]).catch((error) => {
+    if (!signal.aborted) message(error instanceof ApiError ? error.message : SILENT, "error");
+    return [];
+  });
   if (signal.aborted || !run) return;
-  const why = view.suits?.(run) ?? null;
+  byId("caption").textContent = module.caption;
+  const why = module.suits?.(run) ?? null;
   if (why) message(why, "note");
-  else unmount = view.mount(byId("view"), appFor(run, runs));
-}
-
-/** What is known of a run; null, with a message, if it cannot be read. */
-async function factsOf(name) {
-  try {
-    return await request("page/run", { query: { run: name } });
-  } catch (error) {
-    message(error.message, "error");
-    return null;
-  }
+  else unmount = module.mount(byId("view"), appFor(run, runs));
 }
 
 function leave() {

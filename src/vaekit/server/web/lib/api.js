@@ -2,6 +2,8 @@
 
 import { parse } from "./pictures.js";
 
+export const SILENT = "The server does not answer; is it still running?";
+
 /** What went wrong, in the server's sentence. `shown` once a person has been told. */
 export class ApiError extends Error {
   constructor(message, status = 0) {
@@ -41,7 +43,7 @@ export async function request(path, { query = {}, body, method, headers = {}, as
     body: body === undefined || raw ? body : JSON.stringify(body),
     signal,
   }).catch((error) => {
-    throw error.name === "AbortError" ? error : new ApiError("The server does not answer; is it still running?");
+    throw error.name === "AbortError" ? error : new ApiError(SILENT);
   });
   if (!response.ok) throw new ApiError(await sentence(response), response.status);
   return READERS[as](response);

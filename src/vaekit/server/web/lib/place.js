@@ -18,7 +18,7 @@ const MARGIN = 10;
  */
 export function placeOnPlane(app) {
   if (app.run.latents < 2) return null;
-  const canvas = h("canvas", { class: "plot little-plane", role: "img" });
+  const canvas = h("canvas", { class: "plot little-plane", role: "img", "aria-label": "Where the item lies among the data" });
   const words = h("p", { class: "muted small" }, "Encoding some of the data …");
   let [crowd, spot] = [null, null];
 

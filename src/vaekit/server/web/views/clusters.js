@@ -18,8 +18,6 @@ import { Viewport, navigate, navigateByKeys } from "../lib/viewport.js";
 const NEAR = 14; // pixels within which a point is under the pointer
 const HINT = "Arrow keys move the view, + and − zoom, 0 shows all again; the item nearest to the middle is shown.";
 
-export const id = "clusters";
-export const title = "Clusters";
 export const caption =
   "Each point is an item of the data, placed where the model encodes it: the model thinks that neighbours are alike. " +
   "Point at one to see it and what the model makes of it. Where many lie together their density shows; zoom in to part them.";

@@ -1,11 +1,11 @@
-/** The views, in the order of their tabs. */
+/** The views, in the order of their tabs; the module of one is read when it is first shown. */
 
-import * as clusters from "./clusters.js";
-import * as item from "./item.js";
-import * as manifold from "./manifold.js";
-import * as model from "./model.js";
-import * as samples from "./samples.js";
-import * as training from "./training.js";
-import * as walk from "./walk.js";
-
-export const VIEWS = [manifold, clusters, walk, item, samples, training, model];
+export const VIEWS = [
+  { id: "manifold", title: "Manifold", load: () => import("./manifold.js") },
+  { id: "clusters", title: "Clusters", load: () => import("./clusters.js") },
+  { id: "walk", title: "Walk", load: () => import("./walk.js") },
+  { id: "item", title: "Your own item", load: () => import("./item.js") },
+  { id: "samples", title: "Samples", load: () => import("./samples.js") },
+  { id: "training", title: "Training", load: () => import("./training.js") },
+  { id: "model", title: "Model", load: () => import("./model.js") },
+];

@@ -10,8 +10,6 @@ import { numbersForm, rowForm } from "../lib/rowform.js";
 import { surprisePanel } from "../lib/surprise.js";
 import { unpack } from "../lib/gallery.js";
 
-export const id = "item";
-export const title = "Your own item";
 export const caption =
   "Give the model something it has not seen. It describes the item by its latents and makes it anew from them: what it " +
   "has learned to expect comes back, what it has not does not. The surprise says how unlike the data the item is.";

@@ -16,8 +16,6 @@ const SETTLED = 120; // milliseconds without a change until the plane is decoded
 const SPOKEN = 400; // milliseconds without a key until the point is said
 const HINT = "Arrow keys move the point, with Shift further; + and − zoom; 0 shows all again.";
 
-export const id = "manifold";
-export const title = "Manifold";
 export const caption =
   "Each place on this plane stands for an item that the model can make, and neighbours make similar ones. " +
   "Move the pointer, or a finger, to decode the place under it; drag to pan, scroll or pinch to zoom.";

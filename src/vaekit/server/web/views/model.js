@@ -4,8 +4,6 @@ import { fill, h } from "../lib/dom.js";
 import { fixed, significant, whole } from "../lib/numbers.js";
 import { runChoice, shown } from "../lib/several.js";
 
-export const id = "model";
-export const title = "Model";
 export const caption =
   "What the model is made of, how well it did when it was last evaluated on examples it had not seen, and what may be " +
   "wrong with it.";

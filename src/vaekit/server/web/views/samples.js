@@ -8,8 +8,6 @@ import { fixed } from "../lib/numbers.js";
 const COUNTS = [16, 40, 60, 120, 240];
 const SEEDS = 2 ** 31;
 
-export const id = "samples";
-export const title = "Samples";
 export const caption =
   "Items that nobody has recorded: the model draws a latent description at random and decodes it. Below a temperature " +
   "of 1 the descriptions stay nearer to the middle, so that items get more typical and more alike; above it they get " +

@@ -8,8 +8,6 @@ import { colorOf, runChoice, shown } from "../lib/several.js";
 const PAUSE = 2000; // milliseconds between two looks at a run that trains
 const MOST_ROWS = 100; // of the table, the newest
 
-export const id = "training";
-export const title = "Training";
 export const caption =
   "How the model learned: in each epoch it sees all training examples once. What it minimizes, the loss, is the cost of " +
   "an item given its latent description plus the cost of that description, in nats. Lower is better; where the dashed " +

@@ -11,8 +11,6 @@ const SHOWN = 11; // of the steps, in the strip
 const SECONDS = 4; // from one end to the other
 const PATHS = [["linear", "straight"], ["spherical", "along a sphere"]];
 
-export const id = "walk";
-export const title = "Walk";
 export const caption =
   "From one item to another in small steps: each is decoded from a point on the way between their latent descriptions. " +
   "Where the model has understood the data, all of them look like items in their own right.";
