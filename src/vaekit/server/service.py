@@ -43,7 +43,7 @@ router = APIRouter(tags=["tasks"])
 ALL = (JSON, NPY, PNG)
 
 
-def _operator(hosted: GivenRun, worker: GivenWorker, settings: GivenSettings) -> Operator:
+async def _operator(hosted: GivenRun, worker: GivenWorker, settings: GivenSettings) -> Operator:
     return Operator.of(hosted, worker, settings)
 
 
