@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vaekit.core import LatentModel, Objective, terms
 from vaekit.noise import Noise, isolated_rng
 
+from .adam import AdamW
 from .device import Precision
 from .distributed import Workers
 from .feed import Feed, permutation, seed_generator, share, stream
@@ -109,10 +110,7 @@ class Training:
         self.callable = self._wrapped(self.step_module)
         self.parameters = [p for p in self.step_module.parameters() if p.requires_grad]
         self._refuse()
-        fused = self.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, settings.lr, weight_decay=settings.weight_decay, fused=fused
-        )  # fmt: skip
+        self.optimizer = AdamW(self.parameters, settings.weight_decay)
         self.steps_per_epoch = math.ceil(len(train) / settings.batch_size)
         self.progress = torch.zeros((), device=self.device)
         self.dtype = torch.float32 if self.device.type == "mps" else torch.float64  # of sums; Apple's GPUs lack float64
@@ -193,27 +191,20 @@ class Training:
 
     def state(self) -> dict[str, Any]:
         """Weights, best weights, moments (copies, under flat names) and position."""
-        moments = self.optimizer.state_dict()["state"]
-        flat = {f"{i}.{name}": value.clone() for i, entry in moments.items() for name, value in entry.items()}
         position = {name: getattr(self, name) for name in SCALARS}
         position["best_loss"] = None if math.isinf(self.best_loss) else self.best_loss
         return {
             "model": self._weights(),
             "averaged": self.averaged and _copied(self.averaged),
             "best": self.best,
-            "optimizer": flat,
+            "optimizer": self.optimizer.state(),
             "position": {**position, "sums": self.sums.tolist()},
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue from a state that :meth:`state` gave."""
         self.model.load_state_dict(state["model"])
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in state["optimizer"].items():
-            index, _, name = key.partition(".")
-            moments.setdefault(int(index), {})[name] = _laid_out(value, self.parameters[int(index)])
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.optimizer.load(state["optimizer"])
         position = state["position"]
         self.sums = torch.tensor(position["sums"], dtype=self.dtype, device=self.device).view_as(self.sums)
         for name in SCALARS:
@@ -309,8 +300,6 @@ class Training:
         settings, position = self.settings, self.epoch * self.steps_per_epoch + self.step
         progress = position / (settings.epochs * self.steps_per_epoch)
         self.lr = settings.lr * self.rate * settings.schedule(progress)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr
         seed_generator(self.device, stream(settings.seed, STEP, position))
         first, last = share(len(index), self.workers.rank, self.workers.world)
         weight = (last - first) / len(index)
@@ -319,11 +308,11 @@ class Training:
         with self.precision.autocast():
             batch = self.train.batch(rows, self.step_module.noise)
             loss, metrics, stats = self.callable(batch, self.progress.fill_(progress))
-        self.optimizer.zero_grad()
+        self.optimizer.clear()
         (loss if self.workers.world == 1 else loss * weight * self.workers.world).backward()
         if settings.clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, settings.clip)
-        self.optimizer.step()
+        self.optimizer.step(self.lr)
         if stats:
             self.model.update({name: self.workers.add(value) for name, value in stats.items()})
         if self.averaged is not None:
@@ -378,12 +367,3 @@ class Training:
 def _copied(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same values, which later steps do not change."""
     return {name: value.clone() for name, value in weights.items()}
-
-
-def _laid_out(value: Tensor, parameter: Tensor) -> Tensor:
-    """A copy with the parameter's strides, which the fused optimizer takes for granted; scalars as they are."""
-    if not value.dim():
-        return value.clone()
-    if value.shape != parameter.shape:
-        raise ValueError(f"a moment of shape {tuple(value.shape)} for a parameter of shape {tuple(parameter.shape)}")
-    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
