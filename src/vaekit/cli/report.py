@@ -26,17 +26,16 @@ def title(report: Mapping[str, Any]) -> str:
 
 
 def table(report: Mapping[str, Any], meaning: Meaning | None = None) -> Table:
-    """Numbers of ``evaluation.json`` with units and meaning."""
+    """The numbers of ``evaluation.json`` that have a value, with units and meaning."""
     from vaekit.evaluation.meaning import EVALUATION
 
-    rows = [(name, number(report.get(name)), unit, about) for name, (unit, about) in (meaning or EVALUATION).items()]
+    meaning = {name: of for name, of in (meaning or EVALUATION).items() if report.get(name) is not None}
+    rows = [(name, number(report[name]), unit, about) for name, (unit, about) in meaning.items()]
     return show.table(rows, ("", "", "", ""), right=(1,))
 
 
-def number(value: float | None) -> str:
-    """Three decimals, four for small numbers, a dash for none."""
-    if value is None:
-        return "–"
+def number(value: float) -> str:
+    """Three decimals, four for small numbers."""
     return str(value) if isinstance(value, int) else f"{value:.3f}" if abs(value) >= 1 else f"{value:.4f}"
 
 
