@@ -274,6 +274,16 @@ class RunFolder:
             raise _cannot("remove", error.filename or self.path, error) from error
 
 
+def runs_in(path: str | Path) -> list[Path]:
+    """The folder itself if it is a run, else the runs directly below it. Raises like :meth:`RunFolder.open`."""
+    path = Path(path).expanduser()
+    if path.is_dir() and not (path / "config.json").exists():
+        below = sorted(inner for inner in path.iterdir() if (inner / "config.json").exists())
+        if below:
+            return [RunFolder.open(inner).path for inner in below]
+    return [RunFolder.open(path).path]
+
+
 def _to_json(content: Any, path: Path, indent: int | None = None) -> str:
     try:
         return json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False, default=_plain)

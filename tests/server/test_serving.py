@@ -102,12 +102,12 @@ def test_missing_packages_are_named(folder, monkeypatch, capsys):
 def test_commands_start_a_server_and_open_the_page(folder, monkeypatch, capsys):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
-    monkeypatch.setattr(Server, "run", lambda self: self.ready("http://127.0.0.1:1"))
+    monkeypatch.setattr(Server, "run", lambda self, sockets: self.ready("http://127.0.0.1:1"))
     assert main(["explore", str(folder)]) == 0
     assert opened == ["http://127.0.0.1:1"]
     assert "digits, people, told at http://127.0.0.1:1" in capsys.readouterr().out
     token = "0123456789abcdef"
-    assert main(["serve", str(folder / "digits"), "--host", "0.0.0.0", "--token", token]) == 0
+    assert main(["serve", str(folder / "digits"), "--host", "0.0.0.0", "--port", "0", "--token", token]) == 0
     assert f"/?token={token}" in capsys.readouterr().out
     assert len(opened) == 1
 

@@ -28,6 +28,9 @@ Device = Annotated[str, Parameter(help="auto, cpu, cuda, cuda:N or mps")]
 
 def load_run(path: str, device: str) -> Run:
     """The run in a folder, on a device."""
+    from vaekit.store import RunFolder
+
+    RunFolder.open(path)  # says at once what is wrong with it, before the slow imports
     from vaekit.recipes import Run
 
     return Run.load(path, device)

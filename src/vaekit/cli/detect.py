@@ -144,7 +144,7 @@ def _trained(source: str, out: str | None, choices: dict[str, Any]) -> VAEDetect
 def _loaded(source: str, choices: dict[str, Any]) -> VAEDetector:
     """The detector in a folder, or one of the run that is there."""
     from vaekit import VAEDetector
-    from vaekit.estimators.detector import FILE
+    from vaekit.recipes.detection import FILE
 
     if (Path(source) / FILE).exists():
         return VAEDetector.load(source, device=choices["device"])

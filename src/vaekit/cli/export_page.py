@@ -28,11 +28,12 @@ def export_page(
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"the page is written as .html, but the path is {out}; give it that ending")
     needs_packages()
+    paths = store.runs_in(run)
     with status("decoding"):
         from vaekit.server import Host
         from vaekit.server.export import export_page
 
-        hosted = Host.open([run], device).get()
+        hosted = Host.open(paths, device).get()
         page = export_page(hosted, side=side, most=points)
     store.write_text(path, page)
     print(f"{path}, {len(page.encode()) / 1e6:.1f} MB")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import webbrowser
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -88,19 +89,42 @@ def _settings(host: str, port: int, token: str | None, **more: Any) -> Settings:
 
 
 def _run(runs: list[str], settings: Settings, device: str, log: str, *, browse: bool) -> None:
-    from vaekit.server import Host, create_app
-    from vaekit.server.logs import log_lines
-    from vaekit.server.serving import Server
+    from vaekit.store import runs_in
 
-    with status("reading"):
-        hosted = Host.open(runs, device)
-        app = create_app(hosted, settings)
-    log_lines(log)
+    paths = [path for given in runs for path in runs_in(given)]
+    with _listen(settings.host, settings.port) as listener:
+        _spare_cores()
+        with status("reading"):  # what is wrong with paths and port was said before these slow imports
+            from vaekit.server import Host, create_app
+            from vaekit.server.logs import log_lines
+            from vaekit.server.serving import Server
 
-    def ready(address: str) -> None:
-        page = f"{address}/?token={settings.token}" if settings.token else address
-        print(f"{', '.join(hosted.names)} at {page} (Ctrl-C stops)", flush=True)
-        if browse:
-            webbrowser.open(page)
+            hosted = Host.open(paths, device)
+            app = create_app(hosted, settings)
+        log_lines(log)
 
-    Server(app, settings, ready).run()
+        def ready(address: str) -> None:
+            page = f"{address}/?token={settings.token}" if settings.token else address
+            print(f"{', '.join(hosted.names)} at {page} (Ctrl-C stops)", flush=True)
+            if browse:
+                webbrowser.open(page)
+
+        Server(app, settings, ready).run([listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket at that address. Raises StoppedError if there can be none."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0].lower()
+        sentence = f"cannot listen at {host}, port {port}: {why}; try another --port, 0 for a free one"
+        raise StoppedError(sentence, MISTAKE) from error
+
+
+def _spare_cores() -> None:
+    """Let torch's threads sleep while they wait for each other. They spin by default, on cores that the connections and
+    the clients need: a request for one image then takes a hundred times as long where something else is running. Must
+    come before torch is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -16,6 +16,7 @@ from vaekit.data import Table
 from vaekit.data.arrays import as_array
 from vaekit.recipes import Run, parts_of
 from vaekit.recipes.detection import (
+    FILE,
     Explanation,
     baseline_of,
     baseline_surprises,
@@ -28,7 +29,7 @@ from vaekit.tasks import p_values, threshold
 
 from .base import Trained, make_reporter
 
-FILE, BASELINE = "detector.json", "baseline.safetensors"
+BASELINE = "baseline.safetensors"
 
 
 class VAEDetector(OutlierMixin, Trained):

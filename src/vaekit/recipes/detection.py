@@ -24,6 +24,7 @@ from .presets import preset
 from .request import TrainRequest, altered
 from .run import Run, divide, train
 
+FILE = "detector.json"  # in the folder of a detector
 STEPS = 100  # of a member's training
 FEW = 10  # epochs, at least
 PLENTY = 20_000  # rows for the baseline

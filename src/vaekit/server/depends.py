@@ -40,11 +40,10 @@ async def chosen(host: Host, worker: Worker, name: str | None) -> Hosted:
 
 
 async def _chosen(
-    host: GivenHost,
-    worker: GivenWorker,
+    connection: HTTPConnection,
     run: Annotated[str | None, Query(description="name of the run; the first one if left out")] = None,
 ) -> Hosted:
-    return await chosen(host, worker, run)
+    return await chosen(connection.app.state.host, connection.app.state.worker, run)
 
 
 GivenRun = Annotated[Hosted, Depends(_chosen)]

@@ -13,7 +13,7 @@ import torch
 from vaekit import tasks
 from vaekit.recipes import Run
 from vaekit.recipes.examples import Examples, choose_examples
-from vaekit.store import RunFolder
+from vaekit.store import RunFolder, runs_in
 from vaekit.training import Feed
 
 from .encoding import Axes, Encoding, decode
@@ -138,7 +138,7 @@ class Host:
     def open(cls, paths: Iterable[str | Path], device: str = "auto") -> Host:
         """The runs in these folders, or in the folders below them. Raises OSError or ValueError if there is none."""
         found: dict[str, Hosted] = {}
-        for path in [run for given in paths for run in _runs_in(Path(given).expanduser())]:
+        for path in [run for given in paths for run in runs_in(given)]:
             name = _free_name(path, found)
             found[name] = Hosted(name, path, device=device)
         return cls(found.values())
@@ -160,15 +160,6 @@ class Host:
         if name not in self._hosted:
             raise UnknownRunError(f"there is no run {name[:80]!r}; there are: {', '.join(self._hosted)}")
         return self._hosted[name]
-
-
-def _runs_in(path: Path) -> list[Path]:
-    """The folder itself if it is a run, else the runs directly below it."""
-    if path.is_dir() and not (path / "config.json").exists():
-        below = sorted(inner for inner in path.iterdir() if (inner / "config.json").exists())
-        if below:
-            return [RunFolder.open(inner).path for inner in below]
-    return [RunFolder.open(path).path]
 
 
 def _free_name(path: Path, taken: Mapping[str, Any]) -> str:

@@ -8,11 +8,9 @@ from typing import Any, Self
 import numpy as np
 
 from vaekit.data import Table
-from vaekit.estimators import VAEDetector
-from vaekit.estimators.detector import FILE
 from vaekit.evaluation.subsets import subset
 from vaekit.recipes import Run, parts_of
-from vaekit.recipes.detection import Explanation, explain, surprises
+from vaekit.recipes.detection import FILE, Explanation, explain, surprises
 from vaekit.tasks import p_values, threshold
 
 from .bodies import numbers
@@ -53,6 +51,8 @@ class Judge:
         """
         run = hosted.run
         if hosted.path is not None and (hosted.path / FILE).exists():
+            from vaekit.estimators import VAEDetector  # here, as scikit-learn takes a second to import
+
             found = VAEDetector.load(hosted.path, device=hosted.device)
             return cls(found.runs_, found.weights_, found.held_out_, samples=found.samples, seed=found.seed)
         return cls((run,), (1.0,), np.empty(0), _own_items(run), seed=run.request.seed)

@@ -75,7 +75,9 @@ class Metrics:
 
 
 class Observed:
-    """Counts every request and writes a line of the log about it, without its query, which may hold a token."""
+    """Counts every request by its route's own path, so that there are as many series as routes, and writes a line of
+    the log about it, without its query, which may hold a token; of what the page asks for only at the level "debug".
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics):
         self.app, self.metrics = app, metrics
@@ -103,8 +105,11 @@ class Observed:
         finally:
             self.metrics.open -= 1
             seconds = time.perf_counter() - start
-            self.metrics.count(_route(scope), status, seconds)
-            log.info(
+            route = scope.get("route")
+            self.metrics.count(getattr(route, "path", "none"), status, seconds)
+            is_page = status < 400 and not getattr(route, "include_in_schema", True)
+            log.log(
+                logging.DEBUG if is_page else logging.INFO,
                 "request",
                 extra={
                     "method": scope["method"],
@@ -130,8 +135,3 @@ def resident_memory() -> int:
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _route(scope: Scope) -> str:
-    """The route's own path, so that there are as many series as routes."""
-    return getattr(scope.get("route"), "path", "none")

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from fastapi import APIRouter, Depends, Response
+from starlette.requests import HTTPConnection
 
 from vaekit import tasks
 
 from . import bodies, rows
 from .bodies import JSON, NPY, PNG, VAE, Result, numbers
-from .depends import GivenRun, GivenSettings, GivenWorker
+from .depends import GivenRun
 from .documents import described
 from .errors import RefusedError
 from .filling import filled_items, filled_rows
@@ -43,8 +44,8 @@ router = APIRouter(tags=["tasks"])
 ALL = (JSON, NPY, PNG)
 
 
-async def _operator(hosted: GivenRun, worker: GivenWorker, settings: GivenSettings) -> Operator:
-    return Operator.of(hosted, worker, settings)
+async def _operator(connection: HTTPConnection, hosted: GivenRun) -> Operator:
+    return Operator.of(hosted, connection.app.state.worker, connection.app.state.settings)
 
 
 Op = Annotated[Operator, Depends(_operator)]
