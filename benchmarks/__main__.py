@@ -8,7 +8,7 @@
     python -m benchmarks synthesis            # synthetic rows of Adult, ours and simple generators: 20 minutes a seed
     python -m benchmarks anomalies [--seeds 5] [--rows 50000]   # 22 tables and images against detectors: hours
     python -m benchmarks compression [--only mnist [--run RUN]]    # bits of test sets: hours of training, or minutes
-    python -m benchmarks service [--run RUN]  # vaekit serve: images a second, latencies, memory: 3 minutes
+    python -m benchmarks service [--requests 100000]    # vaekit serve: images a second, latencies, memory: 2 minutes
     python -m benchmarks page [--run RUN]     # the page in a browser: first picture, pointer to frame, 70,000 points
     python -m benchmarks                      # all but nats, samples, synthesis, anomalies, compression, service, page
 
@@ -233,11 +233,11 @@ def compression(only: str, run: str | None) -> None:
     print(table({name: results[name] for name in names("") if name in results}))
 
 
-def service(run: str | None) -> None:
+def service(run: str | None, requests: int) -> None:
     """The server under load."""
     from benchmarks.service import measure
 
-    keep("service", measure(run))
+    keep("service", measure(run, requests))
 
 
 def page(run: str | None) -> None:
@@ -273,6 +273,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="of members: how the names of cases begin; of anomalies: methods")
     parser.add_argument("--seeds", type=int, default=1, help="of synthesis and anomalies: how many")
     parser.add_argument("--rows", type=int, default=50_000, help="of anomalies: the most of a table")
+    parser.add_argument("--requests", type=int, default=20_000, help="of service: over how many memory is watched")
     args = parser.parse_args()
     if not os.environ.get("VAEKIT_DATA_DIR"):
         sys.exit("set VAEKIT_DATA_DIR to the folder that holds fashion-mnist/ and mnist/")
@@ -295,7 +296,7 @@ def main() -> None:
     if args.what == "compression":
         compression(args.only, args.run)
     if args.what == "service":
-        service(args.run)
+        service(args.run, args.requests)
     if args.what == "page":
         page(args.run)
 

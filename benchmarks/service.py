@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import re
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import numpy as np
 NPY = "application/x-npy"
 BATCH, CLIENTS, SECONDS = 64, 4, 12.0
 RATE, CONNECTIONS = 100, 32
-MANY, WARM = 100_000, 10_000
+REQUESTS, PARTS = 20_000, 10  # of the memory's course; its goal is over 100,000
 
 
 class Connection:
@@ -51,18 +52,18 @@ class Connection:
         return content
 
 
-def measure(run: str | None, many: int = MANY) -> dict:
+def measure(run: str | None, requests: int = REQUESTS) -> dict:
     """All three, of a run or of the article's model with weights as they come: speed does not depend on them."""
     with tempfile.TemporaryDirectory() as folder:
         path = run or article(Path(folder) / "article")
         with server(path) as port:
-            return asyncio.run(_measure(port, many))
+            return asyncio.run(_measure(port, requests))
 
 
-async def _measure(port: int, many: int) -> dict:
+async def _measure(port: int, requests: int) -> dict:
     images = _images()
     decode, reconstruct = await _decode(port), await _reconstruct(port, images)
-    return {"decode": decode, "reconstruct": reconstruct, "memory": await _memory(port, many)}
+    return {"decode": decode, "reconstruct": reconstruct, "memory": await _memory(port, requests)}
 
 
 async def _decode(port: int) -> dict:
@@ -109,23 +110,25 @@ async def _reconstruct(port: int, images: np.ndarray) -> dict:
     return {"p50_ms": p50, "p99_ms": p99, "most_ms": round(times.max(), 1), "goal_p99_ms": 100, "per_second": RATE}
 
 
-async def _memory(port: int, many: int) -> dict:
+async def _memory(port: int, requests: int) -> dict:
+    """After each tenth of the requests; the first tenth is what the server needs until it has met everything."""
     body = _npy(np.zeros((1, 2), np.float32))
 
     async def client(connection: Connection, count: int) -> None:
         for _ in range(count):
             await connection.ask("/decode", body)
 
-    sizes = []
+    sizes, each = [], math.ceil(requests / PARTS / CLIENTS)
     start = time.perf_counter()
-    for _ in range(max(2, many // WARM)):
-        await _all(port, CLIENTS, lambda one: client(one, WARM // CLIENTS))
+    for _ in range(PARTS):
+        await _all(port, CLIENTS, lambda one: client(one, each))
         text = (await (await Connection(port).open()).ask("/metrics")).decode()
         found = re.search(r"^vaekit_resident_memory_bytes (\d+)", text, re.MULTILINE)
         sizes.append(round(int(found.group(1)) / 2**20, 1))  # type: ignore[union-attr]
-    rate = WARM * len(sizes) / (time.perf_counter() - start)
+    asked = PARTS * CLIENTS * each
+    rate = asked / (time.perf_counter() - start)
     grown = round(sizes[-1] - sizes[0], 1)
-    return {"mib": sizes, "grown_mib": grown, "requests": WARM * len(sizes), "per_second": round(rate)}
+    return {"mib": sizes, "grown_mib": grown, "requests": asked, "per_second": round(rate)}
 
 
 async def _all(port: int, count: int, work: Callable[[Connection], Awaitable]) -> list:
