@@ -1,8 +1,16 @@
 """Every snippet of the README runs, as it stands, in an empty folder."""
 
+import json
 import re
 import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -65,6 +73,72 @@ def test_command_line_snippets_run(tmp_path, monkeypatch, small_published_data):
     assert (tmp_path / "runs/fashion/figures/manifold.png").exists()
     assert (tmp_path / "samples.png").exists()
     assert (tmp_path / "z.csv").exists()
+
+
+@pytest.fixture
+def small_run(tmp_path, monkeypatch):
+    """A folder with a small run that is called as the README calls its own, and some items."""
+    from vaekit.data import load_dataset
+    from vaekit.recipes import TrainRequest, train
+
+    monkeypatch.chdir(tmp_path)
+    small = {"network": {"name": "mlp", "hidden": [16]}, "latent_dim": 2, "epochs": 1, "device": "cpu"}
+    train(TrainRequest.parse({**small, "data": "digits"}), tmp_path / "runs/fashion")
+    np.save("new-items.npy", load_dataset("digits").x[:3])
+
+
+def while_serving(command: str, capsys, work: Callable[[str], object]) -> None:
+    """Run a command that serves until ``work`` is done with its address and Ctrl-C is pressed."""
+    from vaekit.cli import main
+
+    failures, ended = [], threading.Event()
+
+    def wait_and_work() -> None:
+        printed = ""
+        while not (address := re.search(r"at (http://\S+)", printed)):
+            printed += capsys.readouterr().out
+            if ended.wait(0.01):
+                return
+        try:
+            work(address[1])
+        except BaseException as error:
+            failures.append(error)
+        signal.raise_signal(signal.SIGINT)
+
+    working = threading.Thread(target=wait_and_work)
+    working.start()
+    code = main(shlex.split(command, comments=True)[1:])
+    ended.set()
+    working.join()
+    assert (code, failures) == (130, [])
+
+
+def test_server_snippets_run(small_run, monkeypatch, capsys):
+    """As they stand, but for the port, which may be taken."""
+    from vaekit.cli import main
+
+    monkeypatch.setattr("webbrowser.open", lambda address: None)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    explore, export, serve, *requests = "".join(blocks("sh")).replace("8000", port).splitlines()
+    answers = []
+
+    def is_healthy(address: str) -> None:
+        assert json.load(urlopen(f"{address}/healthz", timeout=60))["status"] == "ok"
+
+    def ask(address: str) -> None:
+        is_healthy(address)
+        for request in requests:
+            answers.append(subprocess.run(request, shell=True, check=True, stdout=subprocess.PIPE, timeout=60).stdout)
+
+    while_serving(explore, capsys, is_healthy)
+    assert main(shlex.split(export, comments=True)[1:]) == 0
+    assert Path("fashion.html").exists()
+    if shutil.which("curl") is None:
+        pytest.skip("the requests of the README are not sent: there is no curl")
+    while_serving(serve, capsys, ask)
+    assert Path("new.png").read_bytes().startswith(b"\x89PNG")
+    assert len(json.loads(answers[-1])["elbo"]) == 3
 
 
 def test_every_command_is_in_the_readme():
