@@ -49,6 +49,24 @@ def test_calls_run_on_one_thread_in_their_order(worker):
     assert len({thread for _, thread in seen}) == 1
 
 
+def test_urgent_calls_are_run_before_those_that_wait(worker):
+    seen = []
+
+    def note(x: np.ndarray) -> np.ndarray:
+        seen.append(int(x[0]))
+        return x
+
+    async def main():
+        held, task = await busy(worker)
+        calls = [asyncio.create_task(worker.batched(i, note, np.array([i]), urgent=i == 2)) for i in range(3)]
+        await asyncio.sleep(0.01)
+        held.end.set()
+        await asyncio.gather(task, *calls)
+
+    asyncio.run(main())
+    assert seen == [2, 0, 1]
+
+
 def test_waiting_calls_of_one_key_are_joined_and_split_again(worker):
     sizes = []
 

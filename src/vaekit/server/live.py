@@ -79,7 +79,8 @@ async def _respond(text: str, host: Host, worker: Worker) -> bytes | str | dict[
         if len(ask.z) != size:
             raise ValueError(f"expected a z of {size} numbers, got {len(ask.z)}")
         z = np.array([ask.z], np.float32)
-        x = await worker.batched(("live", run, ask.label), lambda rows: decode(run, rows, ask.label).numpy(), z)
+        key = ("live", run, ask.label)
+        x = await worker.batched(key, lambda rows: decode(run, rows, ask.label).numpy(), z, urgent=True)
         return message(run.schema, x, id)
     except ValidationError as error:
         first = error.errors()[0]

@@ -28,6 +28,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 ws_max_size=settings.message,
+                ws_per_message_deflate=False,  # answers are small, and late if compressed
                 timeout_graceful_shutdown=GRACE,
                 timeout_keep_alive=KEPT,
             )

@@ -1,4 +1,4 @@
-"""The page's own files. Its document says ahead what the first picture needs, so that a browser asks for all at once."""
+"""The page's own files; its document says ahead what the first picture needs, so that all is asked for at once."""
 
 from __future__ import annotations
 

@@ -24,12 +24,13 @@ class _Call:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     key: Hashable = None  # calls of the same key are joined
+    urgent: bool = False
     future: Future[Any] = field(default_factory=Future)
 
 
 class Worker:
-    """A thread that owns torch. Calls are run in the order in which they came; those that nobody waits for any more,
-    because they were cancelled or took too long, are dropped before they are run.
+    """A thread that owns torch. Calls are run in the order in which they came, urgent ones first; those that nobody
+    waits for any more, because they were cancelled or took too long, are dropped before they are run.
 
     ``waiting`` calls may wait, else :class:`BusyError`; at most ``rows`` rows of one key are joined. ``calls`` counts
     those that were run, ``joined`` those of them that shared another one's turn.
@@ -73,19 +74,21 @@ class Worker:
         """``function(*arguments)`` on the thread."""
         return await self._submit(_Call(function, arguments))
 
-    async def batched(self, key: Hashable, function: Callable[..., np.ndarray], *rows: np.ndarray) -> np.ndarray:
+    async def batched(
+        self, key: Hashable, function: Callable[..., np.ndarray], *rows: np.ndarray, urgent: bool = False
+    ) -> np.ndarray:
         """``function(*rows)`` of arrays with one first axis, joined along it with other calls of the same ``key`` that
         wait.
 
         The function must treat each row by itself, and ``key`` say all that it depends on: the rows' shapes, too.
         """
-        return await self._submit(_Call(function, rows, key))
+        return await self._submit(_Call(function, rows, key, urgent=urgent))
 
     async def _submit(self, call: _Call) -> Any:
         with self._changed:
             if self._stopping or len(self._calls) >= self.most_waiting:
                 raise BusyError(f"{len(self._calls)} requests wait already; try again in a moment")
-            self._calls.append(call)
+            (self._calls.appendleft if call.urgent else self._calls.append)(call)
             self._changed.notify()
         return await asyncio.wrap_future(call.future)
 

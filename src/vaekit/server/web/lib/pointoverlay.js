@@ -1,4 +1,4 @@
-/** What lies over the points: pictures where they are few, names, the lasso, the point under the pointer. */
+/** What lies over the points: pictures where they are few, names, the lasso. */
 
 import { drawAxes } from "./canvas.js";
 import { inside } from "./nearest.js";
@@ -9,7 +9,7 @@ import { token } from "./theme.js";
  * @param {CanvasRenderingContext2D} context
  * @param {object} view the clusters
  */
-export function drawOverlay(context, { viewport, plane, points, coloring, centers, polygon, hovered, few, thumbnails }) {
+export function drawOverlay(context, { viewport, plane, points, coloring, centers, polygon, few, thumbnails }) {
   thumbnails.draw(context, viewport, few, points, coloring);
   drawNames(context, apart(centers.map(([text, x, y]) => [text, ...viewport.toScreen(x, y)])));
   drawAxes(context, viewport, plane.names);
@@ -17,10 +17,6 @@ export function drawOverlay(context, { viewport, plane, points, coloring, center
   context.lineWidth = 2;
   context.beginPath();
   polygon.forEach(([x, y]) => context.lineTo(...viewport.toScreen(x, y)));
-  context.stroke();
-  if (hovered < 0) return;
-  context.beginPath();
-  context.arc(...viewport.toScreen(points.xy[2 * hovered], points.xy[2 * hovered + 1]), 8, 0, 2 * Math.PI);
   context.stroke();
 }
 

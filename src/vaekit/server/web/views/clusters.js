@@ -1,7 +1,7 @@
 /** The encoded data as points: coloured, filtered, looked at one by one, and selected. */
 
 import { newest } from "../lib/api.js";
-import { cleared } from "../lib/canvas.js";
+import { cleared, keepSharp } from "../lib/canvas.js";
 import { Coloring, legend } from "../lib/coloring.js";
 import { fill, h, onFrame } from "../lib/dom.js";
 import { Nearest, bulkOf, inside } from "../lib/nearest.js";
@@ -11,7 +11,7 @@ import { axesControls } from "../lib/planecontrols.js";
 import { PointCloud } from "../lib/pointcloud.js";
 import { drawOverlay, inView } from "../lib/pointoverlay.js";
 import { coloringPanel, itemPanel, selectionTools } from "../lib/pointpanels.js";
-import { describe, keepStageSharp, makeStage } from "../lib/stage.js";
+import { describe, makeStage, mark } from "../lib/stage.js";
 import { Thumbnails } from "../lib/thumbnails.js";
 import { Viewport, navigate, navigateByKeys } from "../lib/viewport.js";
 
@@ -50,9 +50,11 @@ class Clusters {
     this.legend = legend(this.coloring);
     this.by = data.by.includes(app.state.get("by")) ? app.state.get("by") : data.by[0];
     this.stage = makeStage(`${counted(data.count, "point")} in the latent space`, HINT);
+    this.overlay = h("canvas");
+    this.stage.ground.after(this.overlay);
     this.cloud = new PointCloud(this.stage.ground);
     this.thumbnails = new Thumbnails(app, () => this.drawOver());
-    this.drawOver = onFrame(() => drawOverlay(cleared(this.stage.overlay), this));
+    this.drawOver = onFrame(() => drawOverlay(cleared(this.overlay), this));
     this.draw = onFrame(() => app.signal.aborted || this.paint());
     this.load = newest((signal) => this.loadPoints(signal));
     this.color = newest((signal) => this.loadColors(signal));
@@ -73,7 +75,8 @@ class Clusters {
     fill(root, h("div", { class: "split" },
       h("div", { class: "stack" }, this.tools.element, stage.element, stage.hint),
       h("div", { class: "stack" }, this.item.element, this.colors.element, this.axes)));
-    keepStageSharp(stage, (width, height) => this.resize(width, height), this.drawOver, app.signal);
+    keepSharp(stage.ground, (width, height) => this.resize(width, height), app.signal);
+    keepSharp(this.overlay, this.drawOver, app.signal);
     app.onTheme(() => {
       this.coloring.recolor();
       this.relabel();
@@ -111,7 +114,8 @@ class Clusters {
     const { color, shown, palette } = this.coloring;
     const { visible } = this.cloud.draw(this.viewport, { ...this.points, color, shown }, palette);
     this.few = this.thumbnails.wanted(visible) ? inView(this) : [];
-    drawOverlay(cleared(this.stage.overlay), this);
+    drawOverlay(cleared(this.overlay), this);
+    this.markHovered();
     describe(this.stage, this.viewport, { visible });
   }
 
@@ -191,8 +195,13 @@ class Clusters {
   hover(index) {
     if (index === this.hovered) return;
     this.hovered = index;
-    this.drawOver();
+    this.markHovered();
     if (index >= 0) this.look(index);
+  }
+
+  markHovered() {
+    const at = 2 * this.hovered;
+    mark(this.stage, this.viewport, this.hovered < 0 ? null : this.points.xy.subarray(at, at + 2));
   }
 
   lasso(point, phase) {

@@ -1,14 +1,13 @@
 /** The latent space as a plane of decoded items, and whatever the pointer is at, decoded live. */
 
-import { cleared, drawAxes } from "../lib/canvas.js";
+import { cleared, drawAxes, keepSharp } from "../lib/canvas.js";
 import { field, fill, h, later, onFrame, select } from "../lib/dom.js";
 import { itemView } from "../lib/item.js";
 import { fixed } from "../lib/numbers.js";
 import { Plane } from "../lib/plane.js";
 import { axesControls } from "../lib/planecontrols.js";
 import { decodedTiles } from "../lib/planetiles.js";
-import { describe, keepStageSharp, makeStage } from "../lib/stage.js";
-import { token } from "../lib/theme.js";
+import { describe, makeStage, mark } from "../lib/stage.js";
 import { Viewport, navigate, navigateByKeys } from "../lib/viewport.js";
 
 const PATIENCE = 60; // milliseconds until the nearest decoded item is shown instead of the exact one
@@ -53,14 +52,13 @@ class Manifold {
     this.place = h("p", { class: "place" });
     this.side = h("div", { class: "stack" });
     this.draw = onFrame(() => signal.aborted || this.paint());
-    this.drawOver = onFrame(() => mark(this.stage.overlay, this.viewport, this.point));
     this.speak = later(SPOKEN, () => app.announce(this.words), signal);
     this.decodeAnew = later(SETTLED, () => this.forget(), signal);
   }
 
   show(root) {
     fill(root, h("div", { class: "split" }, h("div", { class: "stack" }, this.stage.element, this.stage.hint), this.side));
-    keepStageSharp(this.stage, (width, height) => this.resize(width, height), this.drawOver, this.app.signal);
+    keepSharp(this.stage.ground, (width, height) => this.resize(width, height), this.app.signal);
     this.app.onTheme(this.draw);
     this.listen();
     this.showControls();
@@ -94,7 +92,7 @@ class Manifold {
     const context = cleared(this.stage.ground);
     const complete = this.tiles.draw(context, this.viewport);
     drawAxes(context, this.viewport, this.plane.names);
-    mark(this.stage.overlay, this.viewport, this.point);
+    mark(this.stage, this.viewport, this.point);
     describe(this.stage, this.viewport, { complete });
   }
 
@@ -105,7 +103,7 @@ class Manifold {
   pointTo(point) {
     this.point = point;
     this.place.textContent = this.words;
-    this.drawOver();
+    mark(this.stage, this.viewport, point);
     this.decode();
   }
 
@@ -184,19 +182,6 @@ const middle = ({ left, right, bottom, top }) => [left, bottom].map((low, i) => 
   const high = [right, top][i];
   return low <= 0 && high >= 0 ? 0 : (low + high) / 2;
 });
-
-/** A ring where the point is. */
-function mark(canvas, viewport, point) {
-  const context = cleared(canvas);
-  const [left, top] = viewport.toScreen(...point);
-  for (const [color, width] of [[token("--paper"), 5], [token("--accent"), 2.5]]) {
-    context.strokeStyle = color;
-    context.lineWidth = width;
-    context.beginPath();
-    context.arc(left, top, 9, 0, 2 * Math.PI);
-    context.stroke();
-  }
-}
 
 function keepInside(viewport, point) {
   const { left, right, bottom, top } = viewport.bounds;
