@@ -6,6 +6,9 @@ import json
 import logging
 import re
 import shlex
+import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -67,6 +70,7 @@ def test_requests_end_before_the_server_does(server):
 def test_logs_are_lines_of_json_that_do_not_tell_the_query(client, caplog):
     with caplog.at_level(logging.INFO, "vaekit.server.access"):
         client.get("/info?run=told&token=secret")
+        client.get("/app.js")  # the page's own files are not worth a line
     (record,) = caplog.records
     line = JsonLines().format(record)
     content = json.loads(line)
@@ -91,6 +95,19 @@ def test_what_cannot_be_served_is_said(folder, line, words, capsys, monkeypatch)
     monkeypatch.delenv("VAEKIT_TOKEN", raising=False)
     assert main(shlex.split(line.format(runs=folder))) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_said(folder, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["explore", str(folder / "digits"), "--port", str(port)]) == 2
+    assert f"cannot listen at 127.0.0.1, port {port}: address already in use" in capsys.readouterr().err
+
+
+def test_wrong_paths_are_said_before_torch_is_imported():
+    program = "import sys; from vaekit.cli import main; sys.exit(main(sys.argv[1:]) != 2 or 'torch' in sys.modules)"
+    for command in ("serve /nope", "export-page /nope page.html", "evaluate /nope"):
+        subprocess.run([sys.executable, "-c", program, *command.split()], check=True, stderr=subprocess.DEVNULL)
 
 
 def test_missing_packages_are_named(folder, monkeypatch, capsys):
