@@ -37,6 +37,13 @@ def visible(page) -> int:
     return int(page.get_attribute(".plane", "data-visible"))
 
 
+def saved(page) -> list[dict[str, str]]:
+    """The selection, as it is saved."""
+    with page.expect_download() as download:
+        page.click("text=Save as CSV")
+    return list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+
+
 def test_every_example_is_a_point_and_the_pointer_shows_its_own_item(open_page, runs, encoded):
     examples, z = encoded
     page = open_page("#/clusters?run=digits")
@@ -83,13 +90,11 @@ def test_a_lasso_selects_and_the_selection_is_saved(open_page, encoded):
     within = np.flatnonzero(((z > low) & (z < high)).all(1))
     said = eventually(lambda: page.locator(".row [role=status]").text_content(), lambda text: "selected" in text)
     assert abs(int(said.split()[0].replace(",", "")) - len(within)) <= 0.02 * len(within) + 2
-    with page.expect_download() as download:
-        page.click("text=Save as CSV")
-    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    rows = saved(page)
     index = np.array([int(row["index"]) for row in rows])
     assert len(set(index) ^ set(within)) <= 0.02 * len(within) + 2
     assert [row["label"] for row in rows] == [str(examples.y[i]) for i in index]
-    np.testing.assert_allclose([[float(row["z[0]"]), float(row["z[1]"])] for row in rows], z[index], atol=1e-5)
+    np.testing.assert_allclose([[float(row["z0"]), float(row["z1"])] for row in rows], z[index], atol=1e-5)
 
 
 def test_more_latents_are_seen_along_the_directions_of_most_variance(open_page, runs):
@@ -99,9 +104,14 @@ def test_more_latents_are_seen_along_the_directions_of_most_variance(open_page, 
     words = page.locator("label:has-text('Across') option").first.text_content()
     variance = np.linalg.eigvalsh(np.cov(z.T))
     assert abs(float(words.split("·")[1].split()[0]) - 100 * variance[-1] / variance.sum()) < 5
+    page.click("text=Select all in view")
+    rows = saved(page)
+    assert list(rows[0]) == ["index", "label", "z0", "z1", "z2", "z3", "z4"]
+    found = np.array([[float(row[f"z{d}"]) for d in range(5)] for row in rows])
+    np.testing.assert_allclose(found, z[[int(row["index"]) for row in rows]], atol=1e-5)
 
 
-def test_a_table_is_coloured_by_its_columns(open_page):
+def test_a_table_is_coloured_by_its_columns(open_page, runs):
     page = open_page("#/clusters?run=table&by=city")
     eventually(lambda: visible(page), lambda n: n > 10)
     names = page.locator(".legend-name").all_text_contents()
@@ -110,6 +120,11 @@ def test_a_table_is_coloured_by_its_columns(open_page):
     page.select_option("label:has-text('Colour by') select", "income")
     page.wait_for_selector(".scale")
     assert "by=income" in page.url
+    page.click("text=Select all in view")
+    columns = choose_examples(runs["table"]).x.columns
+    for row in saved(page):
+        assert float(row["income"]) == columns["income"][int(row["index"])]
+        assert row["city"] == (columns["city"][int(row["index"])] or "")
 
 
 def test_without_data_there_is_a_message(open_page):

@@ -52,6 +52,12 @@ def test_the_file_shows_the_plane_and_the_points(open_file, runs, tmp_path):
     page.evaluate("location.hash = '#/clusters'")
     eventually(lambda: page.get_attribute(".plane", "data-visible") == "40")
     assert "some of the held-out examples of digits" in page.text_content("#view")
+    page.click("text=Select all in view")
+    with page.expect_download() as download:
+        page.click("text=Save as CSV")
+    head, *rows = download.value.path().read_text().splitlines()
+    assert head == "index,label,z[0],z[1]"
+    assert len(rows) == int(page.get_attribute(".plane", "data-visible"))
     page.evaluate("location.hash = '#/model'")
     eventually(lambda: page.locator(".facts").count())
 

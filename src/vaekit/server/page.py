@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from vaekit import tasks
 from vaekit.data import Schema, TableSchema
 
-from . import page_item, page_place, page_plane, page_points, page_samples, page_training
+from . import page_item, page_place, page_plane, page_points, page_samples, page_selection, page_training
 from .depends import GivenHost, GivenRun
 from .hosting import Hosted
 
@@ -19,6 +19,7 @@ router.include_router(page_place.router)
 router.include_router(page_plane.router)
 router.include_router(page_points.router)
 router.include_router(page_samples.router)
+router.include_router(page_selection.router)
 router.include_router(page_training.router)
 
 

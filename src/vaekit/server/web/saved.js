@@ -3,6 +3,8 @@
  * point of the plane by blending the four decoded places around it.
  */
 
+import { csv } from "./lib/files.js";
+
 const saved = JSON.parse(document.getElementById("saved").textContent);
 const { answers, run, count, places } = saved;
 const ready = run.kind === "image" ? Promise.all([saved.decoded, saved.items].map((sheet) => sheet && unpack(sheet))) : null;
@@ -10,7 +12,8 @@ const SENTENCE = "This saved page does not hold that; vaekit explore shows it.";
 
 globalThis.fetch = async (url, { body } = {}) => {
   const found = await answer(new URL(url), body);
-  return found instanceof ArrayBuffer || found === null ? respond(found) : respond(JSON.stringify(found));
+  const isRaw = found instanceof ArrayBuffer || typeof found === "string" || found === null;
+  return respond(isRaw ? found : JSON.stringify(found));
 };
 
 /** The live connection, which ends in the file. */
@@ -38,9 +41,19 @@ async function answer({ pathname, searchParams }, body) {
   const path = pathname.slice(pathname.lastIndexOf("/page/") + 1);
   if (path === "page/points") return bytes(saved.points).buffer;
   if (path === "page/colors") return answers[`page/colors/${searchParams.get("by")}`] ?? null;
+  if (path === "page/selection") return selection(JSON.parse(body).index);
   if (path === "page/items") return items(searchParams.get("index").split(",").map(Number), searchParams.has("reconstructed"));
   if (path === "page/decode") return decoded(new Float32Array(body.buffer ?? body), searchParams.get("as") ?? "items");
   return answers[path] ?? null;
+}
+
+/** Selected items as CSV: their positions, what colours them, and where they lie on the plane. */
+function selection(index) {
+  const by = answers["page/data"].by.map((name) => [name, answers[`page/colors/${name}`]]);
+  const xy = new Float32Array(bytes(saved.points).buffer);
+  const cell = ({ names, values }, i) => (names ? names[values[i]] : values[i]) ?? "";
+  return csv([["index", ...by.map(([name]) => name), ...answers["page/axes"].names],
+    ...index.map((i) => [i, ...by.map(([, colors]) => cell(colors, i)), xy[2 * i], xy[2 * i + 1]])]);
 }
 
 /** Items at positions of the data and, behind them, their reconstructions. */

@@ -9,11 +9,11 @@ export function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Let the browser save rows of cells as CSV (RFC 4180). */
-export function downloadCsv(rows, name) {
-  const text = rows.map((cells) => `${cells.map(quoted).join(",")}\r\n`).join("");
-  download(new Blob([text], { type: "text/csv" }), name);
-}
+/** Let the browser save rows of cells as CSV. */
+export const downloadCsv = (rows, name) => download(new Blob([csv(rows)], { type: "text/csv" }), name);
+
+/** Rows of cells as CSV (RFC 4180). */
+export const csv = (rows) => rows.map((cells) => `${cells.map(quoted).join(",")}\r\n`).join("");
 
 function quoted(cell) {
   const text = String(cell);

@@ -1,9 +1,9 @@
 /** What stands beside the points: the item under the pointer, the colouring, the selection. */
 
 import { button, field, fill, h, select } from "./dom.js";
+import { download } from "./files.js";
 import { pairView } from "./item.js";
 import { counted, whole } from "./numbers.js";
-import { saveSelection } from "./selection.js";
 
 /**
  * The item under the pointer beside its reconstruction.
@@ -41,7 +41,7 @@ export function coloringPanel(data, by, changed) {
 }
 
 /**
- * The lasso, and what is done with a selection.
+ * The lasso, and what is done with a selection: saved, it has labels, columns and all latents.
  * @param {object} view the clusters
  * @param {{all: () => void, none: () => void}} on
  * @returns {{element: HTMLElement, lassoing: () => boolean, update: () => void}}
@@ -51,7 +51,10 @@ export function selectionTools(view, on) {
   const lasso = button("Lasso", () => lasso.setAttribute("aria-pressed", String(!lassoing())), {
     class: "toggle", "aria-pressed": "false", title: "Draw around points to select them",
   });
-  const save = button("Save as CSV", () => saveSelection(view.app.run.name, view), { disabled: true });
+  const save = button("Save as CSV", async () => {
+    const index = [...view.selected].sort((a, b) => a - b);
+    download(await view.app.api("page/selection", { body: { index }, as: "blob" }), `${view.app.run.name}-selection.csv`);
+  }, { disabled: true });
   const clear = button("Clear", on.none, { disabled: true });
   const status = h("span", { class: "small", role: "status" });
   const update = () => {
