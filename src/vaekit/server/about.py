@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -16,10 +15,10 @@ from vaekit.recipes import Run
 from . import documents
 from .depends import GivenHost, GivenRun, GivenSettings, GivenWorker
 from .hosting import Hosted
+from .modules import WEB
 from .schemas import About, Failure, Health
 
 router = APIRouter(tags=["about"])
-DOCS = Path(__file__).parent / "web" / "docs.html"
 LIMITS = ("body", "items", "samples", "rate", "seconds", "waiting")
 
 
@@ -47,7 +46,7 @@ async def openapi(request: Request, hosted: GivenRun, worker: GivenWorker) -> di
 @router.get("/docs", include_in_schema=False)
 async def docs() -> FileResponse:
     """The same to read and to try."""
-    return FileResponse(DOCS)
+    return FileResponse(WEB / "docs.html")
 
 
 def _about(hosted: Hosted) -> dict[str, Any]:

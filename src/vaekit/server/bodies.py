@@ -43,12 +43,17 @@ async def read(request: Request, accepted: Sequence[str]) -> tuple[str, Any]:
     """A body's type, and its content: parsed JSON, an array, or bytes. Raises RefusedError with 415 for other types
     than are ``accepted`` and with 422 for what is not of its type.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request)
     if kind not in accepted:
         raise RefusedError(415, f"expected a Content-Type of {', '.join(accepted)}, got {kind[:80] or 'none'}")
     body = await request.body()
     parse = {JSON: parse_json, NPY: parse_array, PNG: check_png}.get(kind, bytes)
-    return kind, await _aside(parse, body) if len(body) > LARGE else parse(body)
+    return kind, await asyncio.to_thread(parse, body) if len(body) > LARGE else parse(body)
+
+
+def content_type(request: Request) -> str:
+    """The type of a request's body, without its parameters; "" if it does not say."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def wanted(request: Request, offered: Sequence[str]) -> str:
@@ -65,7 +70,7 @@ def wanted(request: Request, offered: Sequence[str]) -> str:
 
 async def write(kind: str, result: Result) -> Response:
     """The answer as what is wanted."""
-    return await _aside(_written, kind, result) if result.size > LARGE else _written(kind, result)
+    return await asyncio.to_thread(_written, kind, result) if result.size > LARGE else _written(kind, result)
 
 
 def parse_json(body: bytes) -> Any:
@@ -135,10 +140,6 @@ def _written(kind: str, result: Result) -> Response:
         return Response(result.file(), media_type=VAE)
     text = json.dumps(result.document(), separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     return Response(text, media_type=JSON)
-
-
-async def _aside(function: Callable[..., Any], *arguments: Any) -> Any:
-    return await asyncio.to_thread(function, *arguments)
 
 
 def _quality(accept: str, kind: str) -> float:

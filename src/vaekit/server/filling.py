@@ -10,6 +10,7 @@ import torch
 from vaekit import tasks
 from vaekit.data import Schema, Table
 from vaekit.data.masks import hidden_part
+from vaekit.data.pictures import as_pixels
 from vaekit.data.scaling import channel_axis
 from vaekit.recipes.imputation import Completed, Imputer, impute_table
 from vaekit.training import Feed
@@ -81,7 +82,7 @@ async def filled_items(op: Operator, asked: ImputeRequest) -> Result:
             "high": rows.document(schema, high) if asked.intervals else None,
         }
 
-    return Result(document, lambda: rows.array(schema, values), lambda: rows.pixels(schema, values), size=x.nbytes)
+    return Result(document, lambda: rows.array(schema, values), lambda: as_pixels(schema, values), size=x.nbytes)
 
 
 def hidden_units(schema: Schema, raw: np.ndarray, mask: Any = None) -> np.ndarray:

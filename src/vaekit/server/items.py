@@ -12,6 +12,9 @@ from fastapi import Response
 from vaekit.data import Column, Schema, TableSchema
 from vaekit.data.pictures import as_pixels
 
+from .bodies import JSON
+from .rows import cell
+
 BINARY = "application/octet-stream"
 
 
@@ -40,7 +43,7 @@ def response(schema: Schema | TableSchema, x: np.ndarray) -> Response:
     found = payload(schema, x)
     if isinstance(found, np.ndarray):
         return Response(pictures(found), media_type=BINARY)
-    return Response(json.dumps(found), media_type="application/json")
+    return Response(json.dumps(found), media_type=JSON)
 
 
 def numbers(values: np.ndarray) -> Response:
@@ -50,16 +53,13 @@ def numbers(values: np.ndarray) -> Response:
 
 def rows(schema: TableSchema, x: np.ndarray) -> list[list[str]]:
     """Rows of a table in model units (N, D) as texts, "" where a cell is missing."""
-    columns = [
-        [text(column, value) for value in column.decode(x[:, i])] for i, column in enumerate(schema.table)
-    ]  # fmt: skip
+    columns = [[text(column, value) for value in column.decode(x[:, at])] for at, column in enumerate(schema.table)]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
 def text(column: Column, value: Any) -> str:
-    """A cell for people."""
-    if value is None or value != value:
+    """A cell for people, "" where it is missing."""
+    value = cell(value)
+    if value is None:
         return ""
-    if column.values or column.kind == "datetime":
-        return str(value).removesuffix("T00:00:00.000000").removesuffix(".000000")
-    return f"{value:,.6g}" if isinstance(value, float | np.floating) else str(value)
+    return f"{value:,.6g}" if isinstance(value, float) and not column.values else str(value)

@@ -47,8 +47,12 @@ class Judge:
     @classmethod
     def of(cls, hosted: Hosted) -> Self:
         """The detector that was saved with a run, or one of the run itself, whose held-out items, or the training's
-        where there are no others, wait to be scored.
+        where there are no others, wait to be scored. The same at every call.
         """
+        return hosted.fact("judge", lambda: cls._made(hosted))
+
+    @classmethod
+    def _made(cls, hosted: Hosted) -> Self:
         run = hosted.run
         if hosted.path is not None and (hosted.path / FILE).exists():
             from vaekit.estimators import VAEDetector  # here, as scikit-learn takes a second to import
@@ -60,7 +64,7 @@ class Judge:
     @classmethod
     async def ready(cls, hosted: Hosted, worker: Worker) -> Self:
         """The judge of a run, with all its items scored."""
-        judge = await worker.run(lambda: hosted.fact("judge", lambda: cls.of(hosted)))
+        judge = await worker.run(cls.of, hosted)
         while not await worker.run(judge.advance):
             pass
         return judge

@@ -11,9 +11,9 @@ import numpy as np
 
 from vaekit.container import Reader
 from vaekit.data import Schema
+from vaekit.data.pictures import as_pixels
 from vaekit.recipes import codec, codec_files
 
-from . import rows
 from .bodies import Result
 from .errors import RefusedError
 from .operations import Operator
@@ -52,7 +52,7 @@ async def decompressed(op: Operator, data: str | bytes) -> Result:
     return Result(
         lambda: {"x": found.tolist()},
         lambda: found,
-        lambda: rows.pixels(schema, schema.normalize(found)),
+        lambda: as_pixels(schema, schema.normalize(found)),
         size=found.nbytes,
     )
 

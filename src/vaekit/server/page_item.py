@@ -18,11 +18,12 @@ from vaekit.recipes.detection import Cause
 from vaekit.training import Feed
 
 from . import items
+from .bodies import JSON, content_type
 from .depends import GivenRun, GivenWorker
-from .errors import RefusedError
+from .errors import RefusedError, sentence_of
 from .hosting import Hosted
 from .judging import Judge
-from .rows import items_of
+from .rows import cell, items_of
 
 router = APIRouter()
 UNLIKELY = 3.0  # nats of a category, which less than a twentieth of such rows have
@@ -43,10 +44,10 @@ async def item(request: Request, hosted: GivenRun, worker: GivenWorker) -> dict[
     """What the model makes of an item: ``item`` as it sees it, its ``reconstruction``, its place ``z``, and its
     ``surprise``; see :func:`judged`.
     """
-    body, kind = await request.body(), request.headers.get("content-type", "").partition(";")[0].strip()
+    body, kind = await request.body(), content_type(request)
 
     def judge() -> dict[str, Any]:
-        return judged(hosted.run, _judge(hosted), _raw(hosted.run.schema, body, kind))
+        return judged(hosted.run, Judge.of(hosted), _raw(hosted.run.schema, body, kind))
 
     return await worker.run(judge)
 
@@ -62,9 +63,7 @@ async def start(hosted: GivenRun, worker: GivenWorker, index: int | None = None)
 @router.get("/surprises")
 async def surprises(hosted: GivenRun, worker: GivenWorker) -> dict[str, Any]:
     """The surprises of examples that the model has not seen, in order: what is usual."""
-    judge = await worker.run(_judge, hosted)
-    while not await worker.run(judge.advance):
-        pass
+    judge = await Judge.ready(hosted, worker)
     return {"scores": judge.held.tolist()}
 
 
@@ -91,10 +90,6 @@ def judged(run: Run, judge: Judge, raw: np.ndarray | Table) -> dict[str, Any]:
     }
 
 
-def _judge(hosted: Hosted) -> Judge:
-    return hosted.fact("judge", lambda: Judge.of(hosted))
-
-
 def packed(schema: Schema | TableSchema, x: np.ndarray) -> dict[str, Any]:
     """Items as in an answer of /items, pictures in base64."""
     found = items.payload(schema, x)
@@ -108,7 +103,7 @@ def _cause(schema: TableSchema, cause: Cause) -> dict[str, Any]:
         "column": cause.column,
         "nats": cause.nats,
         "unexpected": _is_unexpected(column, cause),
-        **{name: "" if value is None else items.text(column, value) for name, value in words.items()},
+        **{name: items.text(column, value) for name, value in words.items()},
     }
 
 
@@ -124,13 +119,12 @@ def _raw(schema: Schema | TableSchema, body: bytes, kind: str) -> np.ndarray | T
     """The item that a request's body holds. Raises RefusedError or ValueError if it holds none of the run's kind."""
     if kind.startswith("image/"):
         return np.asarray(items_of(schema, body))
-    if kind != "application/json":
-        raise RefusedError(415, f"expected an image file or application/json, got {kind[:80] or 'no content type'!r}")
+    if kind != JSON:
+        raise RefusedError(415, f"expected an image file or {JSON}, got {kind[:80] or 'no content type'!r}")
     try:
         given = Given.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise RefusedError(422, f"{'.'.join(map(str, first['loc'])) or 'the body'}: {first['msg']}") from error
+        raise RefusedError(422, sentence_of(error.errors())) from error
     if isinstance(schema, TableSchema):
         known = {column.name: column for column in schema.table}
         given_cells = given.cells or {}
@@ -160,13 +154,12 @@ def _start(hosted: Hosted, index: int | None) -> dict[str, Any]:
         return {"index": at, "background": float(border.median().clamp(0, 1))}
     x = hosted.feed().select(np.array([at])).batch(slice(None)).x.numpy()
     if isinstance(schema, TableSchema):
-        cells = {column.name: _text(column.decode(x[:, place])[0]) for place, column in enumerate(schema.table)}
+        cells = {column.name: _typed(column.decode(x[:, place])[0]) for place, column in enumerate(schema.table)}
         return {"index": at, "cells": cells}
     return {"index": at, "values": schema.restore(x, round=False)[0].astype(float).tolist()}
 
 
-def _text(value: Any) -> str:
-    """A cell as it is typed into a form."""
-    if value is None or value != value:
-        return ""
-    return f"{value:.10g}" if isinstance(value, float | np.floating) else str(value).removesuffix("T00:00:00.000000")
+def _typed(value: Any) -> str:
+    """A cell as it is typed into a form, "" where it is missing."""
+    value = cell(value)
+    return "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)

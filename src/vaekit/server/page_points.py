@@ -15,6 +15,7 @@ from vaekit.data import TableSchema
 from vaekit.recipes import Examples
 
 from . import items
+from .bodies import JSON
 from .depends import GivenRun, GivenWorker
 from .errors import RefusedError
 from .hosting import Hosted
@@ -65,7 +66,7 @@ async def colors(hosted: GivenRun, worker: GivenWorker, by: str = LABEL) -> Resp
     """``values`` of the examples: positions in ``names`` (-1 where unknown), or numbers (null) where names are null."""
     examples = await worker.run(hosted.examples)
     names, values = await worker.run(hosted.fact, ("colors", by), lambda: labels(examples, by))
-    return Response(json.dumps({"names": names, "values": values}), media_type="application/json")
+    return Response(json.dumps({"names": names, "values": values}), media_type=JSON)
 
 
 @router.get("/items")

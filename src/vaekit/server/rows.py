@@ -9,7 +9,7 @@ import numpy as np
 
 from vaekit.data import Schema, Table, TableSchema
 from vaekit.data.natives import from_objects, is_missing
-from vaekit.data.pictures import as_pixels, item_from_file
+from vaekit.data.pictures import item_from_file
 
 from .bodies import numbers
 
@@ -73,11 +73,6 @@ def array(schema: Schema | TableSchema, x: np.ndarray) -> np.ndarray:
     if texts:
         raise ValueError(f"column {texts[0]!r} is not of numbers, so that the rows are no .npy array: ask for JSON")
     return np.column_stack([column.decode(x[:, at]) for at, column in enumerate(schema.table)])
-
-
-def pixels(schema: Schema | TableSchema, x: np.ndarray) -> np.ndarray:
-    """The same as 8-bit pictures (N, H, W, C). Raises ValueError for what are none."""
-    return as_pixels(schema, x)
 
 
 def records(schema: TableSchema, x: np.ndarray) -> list[dict[str, Any]]:

@@ -44,17 +44,21 @@ class Labelled(Asked):
         return value
 
 
-class OnItems(Labelled):
+class OnItems(Asked):
     """A request about items."""
 
     x: Any = Field(description=ITEMS, json_schema_extra={"type": "array", "items": {}})
 
 
-class EncodeRequest(OnItems):
+class OnLabelledItems(Labelled, OnItems):
+    """A request about items, which a conditional model is told the labels of."""
+
+
+class EncodeRequest(OnLabelledItems):
     """Which items to encode."""
 
 
-class ReconstructRequest(OnItems):
+class ReconstructRequest(OnLabelledItems):
     """Which items to encode and decode again."""
 
 
@@ -87,22 +91,21 @@ class SampleRequest(Drawn):
     temperature: float = Field(1.0, gt=0, le=10, description="spread of the latents; the prior's own is 1")
 
 
-class ScoreRequest(OnItems):
+class ScoreRequest(OnLabelledItems):
     """Which items to score."""
 
     samples: int = Field(100, ge=1, description="importance samples for each item")
     seed: int = Field(0, ge=0, lt=2**32, description="seed of the importance samples")
 
 
-class DetectRequest(Asked):
+class DetectRequest(OnItems):
     """Which items to judge."""
 
-    x: Any = Field(description=ITEMS, json_schema_extra={"type": "array", "items": {}})
     explain: int = Field(5, ge=0, le=100, description="how many of the most surprising rows of a table to explain")
     false_alarm: float = Field(0.01, gt=0, lt=1, description="share of normal items that may be called anomalies")
 
 
-class ImputeRequest(OnItems):
+class ImputeRequest(OnLabelledItems):
     """Items with hidden cells: null or NaN; of images also the part that the mask hides."""
 
     mask: str | list[Any] | None = Field(
@@ -123,10 +126,9 @@ class ImputeRequest(OnItems):
         return value
 
 
-class CompressRequest(Asked):
+class CompressRequest(OnItems):
     """Which items to compress."""
 
-    x: Any = Field(description=ITEMS, json_schema_extra={"type": "array", "items": {}})
     quality: float | None = Field(None, ge=0, le=100, description="of images: keep what the latents say of them")
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from starlette.requests import HTTPConnection
 
 from vaekit import tasks
+from vaekit.data.pictures import as_pixels
 
 from . import bodies, rows
 from .bodies import JSON, NPY, PNG, VAE, Result, numbers
@@ -151,5 +152,5 @@ async def _items(op: Operator, kind: str, x: np.ndarray, **more: Any) -> Respons
     schema = op.run.schema
     document = lambda: {"x": rows.document(schema, x), **more}  # noqa: E731
     return await bodies.write(
-        kind, Result(document, lambda: rows.array(schema, x), lambda: rows.pixels(schema, x), size=x.nbytes)
+        kind, Result(document, lambda: rows.array(schema, x), lambda: as_pixels(schema, x), size=x.nbytes)
     )
