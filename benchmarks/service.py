@@ -122,8 +122,8 @@ async def _memory(port: int, requests: int) -> dict:
     start = time.perf_counter()
     for _ in range(PARTS):
         await _all(port, CLIENTS, lambda one: client(one, each))
-        text = (await (await Connection(port).open()).ask("/metrics")).decode()
-        found = re.search(r"^vaekit_resident_memory_bytes (\d+)", text, re.MULTILINE)
+        (text,) = await _all(port, 1, lambda one: one.ask("/metrics"))
+        found = re.search(rb"^vaekit_resident_memory_bytes (\d+)", text, re.MULTILINE)
         sizes.append(round(int(found.group(1)) / 2**20, 1))  # type: ignore[union-attr]
     asked = PARTS * CLIENTS * each
     rate = asked / (time.perf_counter() - start)
@@ -132,8 +132,13 @@ async def _memory(port: int, requests: int) -> dict:
 
 
 async def _all(port: int, count: int, work: Callable[[Connection], Awaitable]) -> list:
+    """What ``work`` gives on each of some connections, which are closed again."""
     connections = [await Connection(port).open() for _ in range(count)]
-    return await asyncio.gather(*(work(one) for one in connections))
+    try:
+        return await asyncio.gather(*(work(one) for one in connections))
+    finally:
+        for one in connections:
+            one.writer.close()
 
 
 @contextmanager
