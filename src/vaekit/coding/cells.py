@@ -65,10 +65,11 @@ class Cells(Coded):
         start: Tensor | None = None,
     ):
         self.below, self.given, self.length = below, given, given[0].shape[-1]
-        self.counts = torch.as_tensor(counts).expand(self.length)
+        counts = torch.as_tensor(counts)
+        self.counts, most = counts.expand(self.length), int(counts.max())
         self.start = torch.zeros((), dtype=torch.float64).expand(self.length) if start is None else start
         self.strides = [1]
-        while self.strides[0] * BASE < int(self.counts.max()):
+        while self.strides[0] * BASE < most:
             self.strides.insert(0, self.strides[0] * BASE)
 
     def push(self, stack: Stack, symbols: Tensor, keep: Tensor | None = None) -> None:
@@ -116,24 +117,28 @@ class Cells(Coded):
 
 
 class Gated(Coded):
-    """Symbols of which the 0 has a probability ``zero`` (n,), and which are otherwise 1 more than those of ``rest``.
+    """Symbols of which the 0 has a probability ``zero`` (n,), and which are otherwise 1 more than those that ``rest``
+    gives for their places (m,).
 
     Where most symbols are 0 most of the work is not done.
     """
 
-    def __init__(self, zero: Tensor, rest: Coded):
+    def __init__(self, zero: Tensor, rest: Callable[[Tensor], Coded]):
         self.gate, self.rest = Masses(torch.stack([zero, 1 - zero], 1).clamp(min=LEAST)), rest
 
     def push(self, stack: Stack, symbols: Tensor, keep: Tensor | None = None) -> None:
         """Those that are not 0, then which are."""
         others = symbols != 0
-        self.rest.push(stack, symbols - 1, others if keep is None else others & keep)
+        at = (others if keep is None else others & keep).nonzero().squeeze(1)
+        self.rest(at).push(stack, symbols[at] - 1)
         self.gate.push(stack, others.long(), keep)
 
     def pop(self, stack: Stack, keep: Tensor | None = None) -> Tensor:
         """The reverse."""
-        others = self.gate.pop(stack, keep).bool()
-        return torch.where(others, self.rest.pop(stack, others) + 1, 0)
+        symbols = self.gate.pop(stack, keep)
+        at = symbols.nonzero().squeeze(1)
+        symbols[at] += self.rest(at).pop(stack)
+        return symbols
 
 
 def _kept(values: Tensor, keep: Tensor | None) -> Tensor:

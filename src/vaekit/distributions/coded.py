@@ -60,25 +60,33 @@ def coded(p: Distribution, grid: Grid) -> Coded:
 
 
 def _logistics(p: LogisticMixture, grid: Grid) -> Coded:
-    """By the distribution function; a spike at the lowest value says that many have it."""
-    loc, rate = (p.logistics.loc - p.low) / p.step + 0.5, p.step * (-p.logistics.log_scale).exp()
-    weights, loc, rate = (
-        value.double().reshape(-1, value.shape[-1]).T.unsqueeze(1).contiguous()
-        for value in (p.log_weights.exp(), loc, rate)
-    )
-    weights, spikes = weights.split([p.components, len(p.spikes)])
-    places, order = p.spikes.sort()
-    smaller = F.pad(spikes.squeeze(1)[order].cumsum(0), (0, 0, 1, 0))  # mass of the first spikes
+    """By the distribution function; a spike at the lowest value says that many have it: it is coded apart."""
+    apart = int(0 in p.spikes)
+    spikes, order = (p.spikes - apart).sort()
+    given = p.logistics.loc, p.logistics.log_scale, p.log_weights
+    given = torch.cat([each.reshape(-1, each.shape[-1]).T for each in given])
 
-    def below(edges: Tensor, weights: Tensor, loc: Tensor, rate: Tensor, smaller: Tensor) -> Tensor:
-        inside = (weights * torch.sigmoid((edges - loc) * rate)).sum(0)
-        return inside + smaller.gather(0, torch.bucketize(edges, places))
+    def parameters(given: Tensor) -> tuple[Tensor, ...]:
+        loc, log_scale, log_weights, log_spikes = given.unsqueeze(1).split([p.components] * 3 + [len(spikes)])
+        loc, rate = (loc - p.low) / p.step + 0.5 - apart, p.step * (-log_scale).exp()  # in symbols
+        return loc, rate, log_weights.exp(), log_spikes.squeeze(1)[order].exp()
 
-    given = weights, loc, rate, smaller
-    if 0 not in places:
-        return Cells(below, given, grid.counts)
-    zero = below(torch.ones(1, loc.shape[-1], dtype=torch.long), *given).squeeze(0)
-    return Gated(zero, Cells(lambda edges, *given: below(edges + 1, *given), given, grid.counts - 1, zero))
+    def within(edges: Tensor, loc: Tensor, rate: Tensor, weights: Tensor) -> Tensor:
+        return (weights * torch.sigmoid((edges - loc) * rate)).sum(0)
+
+    def below(edges: Tensor, loc: Tensor, rate: Tensor, weights: Tensor, smaller: Tensor) -> Tensor:
+        return within(edges, loc, rate, weights) + smaller.gather(0, torch.bucketize(edges, spikes))
+
+    def cells(given: Tensor, start: Tensor | None = None) -> Cells:
+        *logistics, masses = parameters(given.double())
+        smaller = F.pad(masses.cumsum(0), (0, 0, 1, 0))  # than each spike
+        return Cells(below, (*logistics, smaller), grid.counts - apart, start)
+
+    if not apart:
+        return cells(given)
+    *logistics, masses = parameters(given)
+    zero = within(torch.zeros(1, 1), *logistics).squeeze(0) + masses[0]
+    return Gated(zero, lambda at: cells(given[:, at], zero[at].double()))
 
 
 def _all_masses(p: Distribution, grid: Grid) -> Masses:

@@ -60,7 +60,7 @@ class Phases(nn.ModuleList):
                     rows, columns = (slice(2 * at.start, None, 2 * at.step) for at in place)
                     yield (rows, columns), maps
             else:
-                maps = _maps(network(blocks, windows), features)
+                maps = _maps(network(blocks, windows), features).contiguous()  # each parameter in a row
                 place = slice(row, None, 2), slice(column, None, 2)
                 yield place, maps[..., : (self.height - row + 1) // 2, : (self.width - column + 1) // 2]
 
