@@ -24,7 +24,9 @@ TINY = {
 
 @pytest.fixture(scope="package")
 def runs(tmp_path_factory) -> dict[str, Run]:
-    """Small runs: ``digits`` (2 latents), ``wide`` (5), ``told`` (conditional), a ``table``, ``arrays`` (no data)."""
+    """Small runs: ``digits`` (2 latents), ``wide`` (5), ``told`` (conditional), a ``table``, ``signals`` (vectors),
+    ``arrays`` (no data).
+    """
     folder = tmp_path_factory.mktemp("runs")
     table = _write_table(folder / "people.csv")
     requests = {
@@ -32,6 +34,7 @@ def runs(tmp_path_factory) -> dict[str, Run]:
         "wide": {"data": "digits", "latent_dim": 5},
         "told": {"data": "digits", "latent_dim": 2, "conditional": True, "epochs": 1},
         "table": {"data": str(table), "latent_dim": 2},
+        "signals": {"data": str(_write_signals(folder / "signals.npy")), "latent_dim": 2, "epochs": 1},
     }
     found = {name: train(TrainRequest.parse(TINY | choices), folder / name) for name, choices in requests.items()}
     return found | {"arrays": _without_data(folder / "arrays")}
@@ -44,6 +47,15 @@ def _write_table(path: Path) -> Path:
     rows = [f"{a},{i},{c}" for a, i, c in zip(age, income, city, strict=True)]
     rows[7] = rows[7].replace(",Oslo", ",").replace(",Rome", ",").replace(",Lima", ",")
     path.write_text("\n".join(["age,income,city", *rows]) + "\n")
+    return path
+
+
+def _write_signals(path: Path) -> Path:
+    random = np.random.default_rng(0)
+    phase = random.uniform(0, 2 * np.pi, (200, 1))
+    np.save(
+        path, (20 + 5 * np.sin(np.linspace(0, 6, 12) + phase) + 0.1 * random.standard_normal((200, 12))).astype("f4")
+    )
     return path
 
 

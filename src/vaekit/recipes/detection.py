@@ -154,7 +154,12 @@ def surprises(
     score, ess = (_mean([getattr(one, name) for one in found], weights) for name in ("score", "ess"))
     if is_table(schema):
         return score + _unseen(runs[0], schema, Table.read(x)).sum(1), ess
-    return score - tasks.complexity(np.asarray(x)), ess
+    return score - _complexity(schema, x), ess
+
+
+def _complexity(schema: Schema | TableSchema, x: Table | np.ndarray) -> np.ndarray:
+    """That of images; the bytes of other numbers say more of how they were written than of what they are."""
+    return tasks.complexity(np.asarray(x)) if schema.kind == "image" else np.zeros(len(x))
 
 
 def explain(
@@ -176,7 +181,7 @@ def explain(
     names = ("score", "cells", "latent")
     surprise, cells, latent = (_mean([getattr(one, name) for one in found], weights) for name in names)
     if not is_table(schema):
-        complexity = tasks.complexity(np.asarray(x))
+        complexity = _complexity(schema, x)
         return Explanation(surprise - complexity, cells, latent, complexity, None, (), ())
     table = schema.read(x)
     unseen = _unseen(first, schema, table)

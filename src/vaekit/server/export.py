@@ -14,7 +14,6 @@ from PIL import Image
 
 from vaekit import __version__, tasks
 from vaekit.data import TableSchema
-from vaekit.data.pictures import as_pictures
 from vaekit.evaluation.subsets import subset
 from vaekit.recipes import Examples
 
@@ -69,9 +68,9 @@ def record(hosted: Hosted, side: int, most: int) -> dict[str, Any]:
         "page/model": about(hosted),
     }
     data = _data(hosted, plane, min(most, PIXELS // size), answers)
-    numbers = base64.b64encode(as_pictures(run.schema, decoded).astype("<f4").tobytes()).decode()
-    return {"run": known, "answers": answers, "places": places, "decoded": _pack(hosted, decoded),
-            "numbers": None if run.schema.kind == "image" else numbers, **data}  # fmt: skip
+    numbers = None if run.schema.kind == "image" else base64.b64encode(items.numbers(run.schema, decoded)).decode()
+    return {"run": known, "answers": answers, "places": places, "decoded": _pack(hosted, decoded), "numbers": numbers,
+            **data}  # fmt: skip
 
 
 def _data(hosted: Hosted, plane: Plane, most: int, answers: dict[str, Any]) -> dict[str, Any]:

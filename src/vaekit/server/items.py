@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import Response
 
 from vaekit.data import Column, Schema, TableSchema
-from vaekit.data.pictures import as_pixels
+from vaekit.data.pictures import as_pictures, as_pixels
 
 from .bodies import JSON
 from .rows import cell
@@ -46,9 +46,10 @@ def response(schema: Schema | TableSchema, x: np.ndarray) -> Response:
     return Response(json.dumps(found), media_type=JSON)
 
 
-def numbers(values: np.ndarray) -> Response:
-    """Numbers as little-endian float32."""
-    return Response(values.astype("<f4").tobytes(), media_type=BINARY)
+def numbers(schema: Schema | TableSchema, x: np.ndarray) -> bytes:
+    """Items in model units (N, D) as little-endian float32: the columns of tables from 0 to 1, vectors in raw units."""
+    values = as_pictures(schema, x) if isinstance(schema, TableSchema) else schema.restore(x, round=False)
+    return values.astype("<f4").tobytes()
 
 
 def rows(schema: TableSchema, x: np.ndarray) -> list[list[str]]:

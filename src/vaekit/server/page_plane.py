@@ -8,7 +8,6 @@ import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
 from vaekit import tasks
-from vaekit.data.pictures import as_pictures
 
 from . import items
 from .depends import GivenRun, GivenWorker
@@ -37,12 +36,14 @@ async def decoded(
 ) -> Response:
     """Points z as little-endian float32 (n, D) ↦ what they decode to.
 
-    ``as=numbers`` gives the columns of tables and vectors, float32 (n, columns), those of tables from 0 to 1.
+    ``as=numbers`` gives tables and vectors as :func:`vaekit.server.items.numbers` (n, columns).
     """
     run = hosted.run
     z = _points(await request.body(), tasks.latent_size(run.model))
     x = await worker.batched(("decode", run, label), lambda rows: decode(run, rows, label).numpy(), z)
-    return items.numbers(as_pictures(run.schema, x)) if form == "numbers" else items.response(run.schema, x)
+    if form == "numbers":
+        return Response(items.numbers(run.schema, x), media_type=items.BINARY)
+    return items.response(run.schema, x)
 
 
 def _points(body: bytes, size: int) -> np.ndarray:

@@ -1,8 +1,8 @@
 /** Many items at once: a grid of images, the rows of a table, a grid of curves; and saving them. */
 
+import { curves } from "./curve.js";
 import { h } from "./dom.js";
 import { download, downloadCsv } from "./files.js";
-import { drawCurve } from "./item.js";
 import { paint, parse } from "./pictures.js";
 
 const SMALL = 28; // pixels to which smaller pictures are enlarged
@@ -15,7 +15,7 @@ const SMALL = 28; // pixels to which smaller pictures are enlarged
  * @returns {{element: HTMLElement, answer: any, count: number}}
  */
 export function gallery(run, answer, count, word) {
-  const grid = { image: images, table: rows, vector: curves }[run.kind];
+  const grid = { image: images, table: rows, vector: lines }[run.kind];
   return { element: grid(run, answer, count, word), answer, count };
 }
 
@@ -47,11 +47,11 @@ function rows(run, answer, count, word) {
     h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)));
 }
 
-function curves(run, answer, count, word) {
+function lines(run, answer, count, word) {
   return h("div", { class: "curves" }, answer.values.map((values, i) => {
-    const canvas = h("canvas", { width: 320, height: 160, role: "img", "aria-label": `${word} ${i + 1}` });
-    drawCurve(canvas, values);
-    return canvas;
+    const { element, put } = curves(run, `${word} ${i + 1}`);
+    put(values);
+    return element;
   }));
 }
 

@@ -1,10 +1,10 @@
 /** How an item is shown: an image, a row of a table, or a curve; whatever the run's items are. */
 
 import { classColor, css, scaleColor } from "./color.js";
+import { curves, scaled } from "./curve.js";
 import { h } from "./dom.js";
 import { significant } from "./numbers.js";
 import { paint } from "./pictures.js";
-import { token } from "./theme.js";
 
 /**
  * An element that shows one item and can show another: `show(answer, index)` takes what the server answered.
@@ -14,7 +14,7 @@ import { token } from "./theme.js";
  */
 export function itemView(run, text) {
   if (run.kind === "image") return imageView(run, text);
-  return run.kind === "table" ? rowView(run) : curveView(text);
+  return run.kind === "table" ? rowView(run) : curveView(run, text);
 }
 
 function imageView(run, text) {
@@ -43,12 +43,16 @@ function rowsView(run, count, heads) {
 /**
  * An item beside its reconstruction: `show` takes what `page/items` answers to one index, `reconstructed`.
  * @param {{kind: string, item: number[]|null, columns: object[]|null}} run
+ * @param {[string, string]} [heads] what they are called
  */
-export function pairView(run) {
-  const heads = ["Item", "Reconstruction"];
+export function pairView(run, heads = ["Item", "Reconstruction"]) {
   if (run.kind === "table") {
     const { element, show } = rowsView(run, 2, heads);
     return { element, show: ({ rows }) => show(rows) };
+  }
+  if (run.kind === "vector") {
+    const { element, put } = curves(run, heads.join(" and "), 2);
+    return { element: h("div", {}, scaled(run, element), curveLegend(heads)), show: ({ values }) => put(...values) };
   }
   const views = heads.map((text) => itemView(run, text));
   const figures = views.map(({ element }, i) => h("figure", {}, element, h("figcaption", { class: "muted small" }, heads[i])));
@@ -58,35 +62,12 @@ export function pairView(run) {
   };
 }
 
-function curveView(text) {
-  const element = h("canvas", { class: "plot curve", role: "img", "aria-label": text, width: 640, height: 320 });
-  return { element, show: ({ values }, index = 0) => drawCurve(element, values[index]) };
-}
+const curveLegend = (names) => h("ul", { class: "legend" },
+  names.map((name, i) => h("li", {}, h("span", { class: `key ${["first", "second"][i]}` }), name)));
 
-/**
- * A vector as a line over its entries, on the whole of a canvas.
- * @param {HTMLCanvasElement} canvas
- * @param {number[]|Float32Array} values
- */
-export function drawCurve(canvas, values) {
-  const context = canvas.getContext("2d");
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  strokeCurve(context, values, [Math.min(...values), Math.max(...values)], [8, 8, canvas.width - 16, canvas.height - 16]);
-}
-
-/**
- * A vector as a line within a box [left, top, width, height], from `low` to `high`.
- * @param {CanvasRenderingContext2D} context
- */
-export function strokeCurve(context, values, [low, high], [left, top, width, height]) {
-  const span = high - low || 1;
-  context.strokeStyle = token("--accent");
-  context.lineWidth = width > 200 ? 3 : 1;
-  context.beginPath();
-  values.forEach((value, i) => {
-    context.lineTo(left + (width * i) / Math.max(1, values.length - 1), top + height * (1 - (value - low) / span));
-  });
-  context.stroke();
+function curveView(run, text) {
+  const { element, put } = curves(run, text);
+  return { element: scaled(run, element), show: ({ values }, index = 0) => put(values[index]) };
 }
 
 /** What a column's number from 0 to 1 is coloured: by its class, or on a scale. */
@@ -118,4 +99,3 @@ export function scaleBar([low, high] = [0, 1]) {
   }
   return canvas;
 }
-

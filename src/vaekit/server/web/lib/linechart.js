@@ -1,9 +1,8 @@
 /** Lines over epochs, drawn at the size of their place, with the values under the pointer. */
 
-import { fill, h } from "./dom.js";
+import { fill, h, svg } from "./dom.js";
 import { fixed, significant } from "./numbers.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 208;
 const MARGIN = { top: 8, right: 8, bottom: 24, left: 52 };
 const SKIPPED = 0.04; // share of the epochs, at the beginning, that do not stretch the scale
@@ -126,21 +125,11 @@ const tick = (value, step, decimals) => (step < 1e-3 ? significant(value, 2) : f
 /** A line within the plot's box, and a dot where there is one point alone. */
 function line({ color, dashed, points }, { toX, toY }, width) {
   const path = points.map(([x, y], i) => `${i ? "L" : "M"}${toX(x).toFixed(1)} ${toY(y).toFixed(1)}`).join("");
-  const box = svg("svg", { x: 0, y: 0, width, height: HEIGHT - MARGIN.bottom + 1 });
-  box.append(points.length > 1
+  return svg("svg", { x: 0, y: 0, width, height: HEIGHT - MARGIN.bottom + 1 }, points.length > 1
     ? svg("path", { class: "line", d: path, stroke: color, ...(dashed ? { "stroke-dasharray": "5 4" } : {}) })
     : svg("circle", { cx: toX(points[0][0]), cy: toY(points[0][1]), r: 3, fill: color }));
-  return box;
 }
 
 function text(words, attributes) {
-  const element = svg("text", attributes);
-  element.textContent = words;
-  return element;
-}
-
-function svg(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  return element;
+  return svg("text", attributes, words);
 }

@@ -1,7 +1,8 @@
 /** The tiles of a decoded plane: images side by side, curves, or a colour for a column of a table. */
 
+import { strokeCurve } from "./curve.js";
 import { field, h, select } from "./dom.js";
-import { cellColor, columnLegend, strokeCurve } from "./item.js";
+import { cellColor, columnLegend } from "./item.js";
 import { pixels } from "./pictures.js";
 import { Tiles } from "./tiles.js";
 
@@ -13,7 +14,7 @@ const LARGE = 32; // pixels of an image beyond which a tile has fewer
  */
 export function decodedTiles(app, view, changed) {
   const { run } = app;
-  const kind = run.kind === "image" ? images(run) : run.kind === "table" ? columns(app, changed) : curves();
+  const kind = run.kind === "image" ? images(run) : run.kind === "table" ? columns(app, changed) : curves(run);
   const load = async (points) => {
     const query = { label: view.label, as: kind.form };
     const answer = await app.api("page/decode", { body: view.plane.points(points), query, as: kind.read });
@@ -42,7 +43,7 @@ function images(run) {
   return { cells, aspect: height / width, pixels: 44, form: "items", read: "pictures", tile };
 }
 
-function curves() {
+function curves(run) {
   const [cells, size] = [8, 64];
   const tile = (numbers, count) => {
     const length = numbers.length / count;
@@ -50,9 +51,8 @@ function curves() {
     const image = new OffscreenCanvas(cells * size, cells * size);
     const context = image.getContext("2d");
     for (let index = 0; index < count; index += 1) {
-      const own = values(index);
       const box = [(index % cells) * size + 6, Math.floor(index / cells) * size + 6, size - 12, size - 12];
-      strokeCurve(context, own, [Math.min(...own), Math.max(...own)], box);
+      strokeCurve(context, run, values(index), box);
     }
     const cell = (row, column) => ({ answer: { values: [Array.from(values(row * cells + column))] }, index: 0 });
     return { image, cell };

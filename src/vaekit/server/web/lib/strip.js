@@ -1,7 +1,7 @@
 /** Items in a row, each a button: images, curves, or the rows of a table side by side. */
 
+import { curves } from "./curve.js";
 import { h } from "./dom.js";
-import { drawCurve } from "./item.js";
 import { picture } from "./pictures.js";
 
 /**
@@ -14,15 +14,15 @@ import { picture } from "./pictures.js";
 export function strip(run, answer, steps, choose) {
   if (run.kind === "table") return columns(run, answer, steps.filter((_, i) => i % 2 === 0), choose);
   const share = (step) => `${Math.round((100 * step) / steps.at(-1))} % of the way`;
-  const view = (step) => (run.kind === "image" ? picture(answer, step, share(step)) : curve(answer.values[step], share(step)));
+  const view = (step) => (run.kind === "image" ? picture(answer, step, share(step)) : curve(run, answer.values[step], share(step)));
   return h("div", { class: "strip" }, steps.map((step) =>
     h("button", { type: "button", class: "thumb", onclick: () => choose(step) }, view(step))));
 }
 
-function curve(values, text) {
-  const canvas = h("canvas", { class: "picture", width: 160, height: 120, role: "img", "aria-label": text });
-  drawCurve(canvas, values);
-  return canvas;
+function curve(run, values, text) {
+  const { element, put } = curves(run, text);
+  put(values);
+  return element;
 }
 
 /** A line for each column of the table; what differs from the step before is marked. */

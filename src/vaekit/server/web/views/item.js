@@ -3,7 +3,7 @@
 import { newest } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
 import { drawing } from "../lib/drawing.js";
-import { itemView } from "../lib/item.js";
+import { itemView, pairView } from "../lib/item.js";
 import { neighborList, placeOnPlane } from "../lib/place.js";
 import { heatMap } from "../lib/heat.js";
 import { numbersForm, rowForm } from "../lib/rowform.js";
@@ -39,6 +39,8 @@ export async function mount(root, app) {
   fill(root, h("div", { class: "own" }, form, result.beside, result.below));
 }
 
+const WORDS = ["As the model sees it", "Made anew from its latents"];
+
 /** What a file is; a file of an unknown kind is sent as a picture, which the server then refuses with its reason. */
 const typeOf = (blob) => (blob.type.startsWith("image/") ? blob.type : "image/unknown");
 
@@ -48,7 +50,7 @@ function results(app, data) {
   const surprise = surprisePanel(app, data);
   const place = data.count ? placeOnPlane(app) : null;
   const neighbors = data.count ? neighborList(app, data) : null;
-  const pair = run.kind === "table" ? null : pairView(run);
+  const pair = run.kind === "table" ? null : understood(run);
   const beside = h("div", { class: "stack", hidden: true }, surprise.element, place?.element);
   const below = h("div", { class: "stack", hidden: true }, pair?.element, neighbors?.element);
   const locate = newest((signal, z) => app.api("page/place", { body: { z }, signal }));
@@ -68,18 +70,21 @@ function results(app, data) {
 }
 
 /** The item as the model sees it, its reconstruction and, of images, where it is surprising. */
-function pairView(run) {
-  const views = [itemView(run, "The item as the model sees it"), itemView(run, "Its reconstruction")];
-  const heat = run.kind === "image" ? heatMap() : null;
-  const words = ["As the model sees it", "Made anew from its latents", "Where it is surprising"];
-  const figures = [...views.map(({ element }) => element), heat?.element].filter(Boolean)
-    .map((element, i) => h("figure", {}, element, h("figcaption", { class: "muted small" }, words[i])));
+function understood(run) {
+  const panel = (...inside) => h("section", { class: "panel" }, h("h2", {}, "What the model makes of it"), inside);
+  if (run.kind === "vector") {
+    const { element, show } = pairView(run, WORDS);
+    return { element: panel(element), show: ({ item, reconstruction }) => show({ values: [...item.values, ...reconstruction.values] }) };
+  }
+  const [seen, rebuilt, heat] = [itemView(run, WORDS[0]), itemView(run, WORDS[1]), heatMap()];
+  const figures = [seen, rebuilt, heat].map(({ element }, i) =>
+    h("figure", {}, element, h("figcaption", { class: "muted small" }, WORDS[i] ?? "Where it is surprising")));
   return {
-    element: h("section", { class: "panel" }, h("h2", {}, "What the model makes of it"), h("div", { class: "trio" }, figures)),
+    element: panel(h("div", { class: "trio" }, figures)),
     show({ item, reconstruction, cells }) {
-      views[0].show(unpack(run, item));
-      views[1].show(unpack(run, reconstruction));
-      heat?.show(cells);
+      seen.show(unpack(run, item));
+      rebuilt.show(unpack(run, reconstruction));
+      heat.show(cells);
     },
   };
 }

@@ -59,7 +59,7 @@ class Manifold {
   show(root) {
     fill(root, h("div", { class: "split" }, h("div", { class: "stack" }, this.stage.element, this.stage.hint), this.side));
     keepSharp(this.stage.ground, (width, height) => this.resize(width, height), this.app.signal);
-    this.app.onTheme(this.draw);
+    this.app.onTheme(() => this.forget());
     this.listen();
     this.showControls();
     this.pointTo(this.point);
