@@ -145,12 +145,10 @@ def test_the_commands(saved, tmp_path, small):
     assert "about" in call("compress", run, original, "--estimate", "--out", file)
     assert not file.exists()
     call("compress", run, original, "--out", file)
-    assert "--overwrite" in call("compress", run, original, "--out", file, code=2)
     call("decompress", file, "--run", run, "--out", out)
     assert out.read_bytes() == original.read_bytes()
     call("decompress", file, "--run", run, "--out", out, "--rows", "5:10", "--overwrite")
     assert same(np.load(out), x[5:10])
-    assert "first:end" in call("decompress", file, "--run", run, "--out", tmp_path / "n.npy", "--rows", "3", code=2)
     blob = bytearray(file.read_bytes())
     blob[-3] ^= 1
     file.write_bytes(blob)
@@ -170,16 +168,54 @@ def test_a_folder_comes_back_by_the_commands(saved, tmp_path):
     assert "not empty" in call("decompress", tmp_path / "in.vae", "--run", run, "--out", tmp_path / "out", code=2)
 
 
-def test_a_report_writes_the_file_that_it_is_about(saved, tmp_path):
+def test_a_report_compresses_once_and_writes_the_file_that_it_is_about(saved, tmp_path, monkeypatch):
     run, x, call = saved
-    file = tmp_path / "x.vae"
+    file, coded, encode = tmp_path / "x.vae", [], codec_model.Codec.encode
+    monkeypatch.setattr(codec_model.Codec, "encode", lambda self, *given: coded.append(given) or encode(self, *given))
     said = call("compress", run, tmp_path / "x.npy", "--out", file, "--report", "--with-model")
     for words in ("x.vae", "own bound", "vaekit and its model", "xz", "items a second"):
         assert words in said
+    assert len(coded) == 1
     call("decompress", file, "--out", tmp_path / "again.npy")
     assert same(np.load(tmp_path / "again.npy"), x)
     for other in ("--estimate", "--quality=5"):
         assert "leave out" in call("compress", run, tmp_path / "x.npy", "--out", file, "--report", other, code=2)
+
+
+MISTAKES = {
+    "there is no run": "compress no.run x.npy",
+    "no such file: no.npy": "compress run no.npy",
+    "x.vae is there already; replace it with --overwrite": "compress run x.npy --out x.vae",
+    "what is to be read": "compress run x.npy --out x.npy --overwrite",
+    "there is no folder": "compress run x.npy --out no/x.vae",
+    "from 0 (smallest) to 100": "compress run x.npy --out y.vae --quality 101",
+    "got -1": "compress run x.npy --estimate --quality -1",
+    "another model": "decompress x.vae --run other --out y.npy",
+    "name its run": "decompress x.vae --out y.npy",
+    "no such file: no.vae": "decompress no.vae --run run --out y.npy",
+    "not a .vae file: it": "decompress x.npy --run run --out y.npy",
+    "a folder, not a .vae file": "decompress run --run run --out y.npy",
+    "items 0 to 15 are lost": "decompress cut.vae --run run --out y.npy",
+    "nothing else to recover": "decompress cut.vae --run run --out y.npy --recover",
+    "first:end": "decompress x.vae --run run --out y.npy --rows 3",
+    "the file holds 16": "decompress x.vae --run run --out y.npy --rows 20:30",
+    "no items in --rows 5:2": "decompress x.vae --run run --out y.npy --rows 5:2",
+    "not empty": "decompress x.vae --run run --out run",
+}
+
+
+def test_a_mistake_gets_its_sentence_and_leaves_nothing(saved, tmp_path, monkeypatch):
+    _, _, call = saved
+    monkeypatch.chdir(tmp_path)
+    run_on(pictures(20), latent_dim=3).save("other")
+    call("compress", "run", "x.npy")
+    Path("cut.vae").write_bytes(Path("x.npy.vae").rename("x.vae").read_bytes()[:-9])
+    before = contents(tmp_path)
+    for words, command in MISTAKES.items():
+        said = call(*command.split(), code=2)
+        assert words in said
+        assert said.count("\n") == 1
+        assert contents(tmp_path) == before
 
 
 def test_an_interrupt_leaves_nothing(saved, tmp_path, monkeypatch):

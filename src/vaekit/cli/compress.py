@@ -48,13 +48,16 @@ def compress(
     """Write a file, or a data set, in as few bytes as the model needs."""
     from vaekit import store
     from vaekit.recipes import codec, codec_files
+    from vaekit.tasks.lossy import check_lossy
 
     if report and (quality is not None or estimate):
         raise ValueError("--report is about whole files without loss; leave out --quality and --estimate")
     path = Path(out or f"{Path(data).name if data else 'data'}.vae")
-    if path.exists() and not overwrite and not estimate:
-        raise FileExistsError(f"{path} is there already; replace it with --overwrite")
+    if not estimate:
+        _check_out(path, data, overwrite)
     loaded = load_run(run, "cpu")
+    if quality is not None:
+        check_lossy(loaded.model, quality)
     with status("reading"):
         source = codec_files.open_source(loaded, data, part)
     for remark in source.remarks:
@@ -62,7 +65,7 @@ def compress(
     if estimate:
         with status("estimating"):
             size = codec.estimate(loaded, source, quality)
-        print(f"about {show.bytes_in_words(round(size))} for {source.count:,} items")
+        print(f"about {show.bytes_in_words(round(size))}")
         return
     if report:
         _compare(loaded, source, data, path, with_model)
@@ -97,14 +100,17 @@ def decompress(
     path = Path(out)
     if path.is_dir() and any(path.iterdir()):
         raise FileExistsError(f"{path} is a folder that is not empty; name another")
-    if path.is_file() and not overwrite:
-        raise FileExistsError(f"{path} is there already; replace it with --overwrite")
-    reader = Reader(Path(file).read_bytes())
+    _check_out(path, file, overwrite)
+    reader = Reader(_read(Path(file)))
     if reader.header.get("form") == "array":
         files.check_array(path)
     loaded = None if run is None else load_run(run, "cpu")
     with _bar("decompressing") as progress:
         found = codec.decompress(loaded, reader, _rows(rows), recover=recover, progress=progress)
+    if rows is not None and not found.count:
+        raise ValueError(f"there are no items in --rows {rows}: the file holds {reader.header['count']:,}")
+    if found.damage and not found.intact and found.form != "folder":
+        raise ValueError(f"{found.damage[0]}, and there is nothing else to recover")
     _write(found, path, rows is None)
     for sentence in found.damage:
         note(sentence)
@@ -140,6 +146,25 @@ def _write(found: Restored, path: Path, is_whole: bool) -> None:
         codec_files.write_back(found, path)
 
 
+def _check_out(path: Path, source: str | None, overwrite: bool) -> None:
+    """Raises OSError where a file cannot be written, or must not be replaced."""
+    from . import files
+
+    files.check_parent(path)
+    if path.is_file() and not overwrite:
+        raise FileExistsError(f"{path} is there already; replace it with --overwrite")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FileExistsError(f"{path} is no file that can be replaced; name another")
+    if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+        raise FileExistsError(f"{path} is what is to be read; name another")
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is a folder, not a .vae file" if path.is_dir() else f"no such file: {path}")
+    return path.read_bytes()
+
+
 def _rows(text: str | None) -> slice | None:
     if text is None:
         return None
@@ -153,8 +178,11 @@ def _rows(text: str | None) -> slice | None:
 def _print_compressed(size: int, found: Compressed | CodecReport, path: Path) -> None:
     share = f", {size / found.content:.1%} of {show.bytes_in_words(found.content)}" if found.content else ""
     print(f"{show.bytes_in_words(size)}{share} in {path}")
+    from vaekit.recipes.codec import NO_MODEL
+
     for reason, count in found.packed.items():
-        note(f"{count:,} of {found.items:,} items are packed without the model: {reason}")
+        if reason != NO_MODEL:  # a remark has said so
+            note(f"{count:,} of {found.items:,} items are packed without the model: {reason}")
 
 
 def _print_report(found: CodecReport) -> None:

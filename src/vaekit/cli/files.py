@@ -27,7 +27,7 @@ PICTURES = (".png", ".pdf", ".svg")
 def check_items(out: str, schema: Schema | TableSchema) -> None:
     """Raise ValueError or OSError if items cannot be written to ``out``, before the work is done."""
     path = Path(out)
-    _check_parent(path)
+    check_parent(path)
     if schema.kind == "table":
         if not is_picture(out):
             check_table(out)
@@ -42,14 +42,14 @@ def check_latents(out: str) -> None:
     """Raise ValueError or OSError if latents cannot be written to ``out``, before the work is done."""
     if Path(out).suffix.lower() not in (*ARRAYS, *TABLES):
         raise ValueError(f"latents are written as {', '.join(ARRAYS + TABLES)}, got {out!r}")
-    _check_parent(Path(out))
+    check_parent(Path(out))
 
 
 def check_table(out: str) -> None:
     """Raise ValueError or OSError if a table cannot be written to ``out``, before the work is done."""
     if Path(out).suffix.lower() not in TABLES:
         raise ValueError(f"rows are written as {' or '.join(TABLES)}, got {out!r}")
-    _check_parent(Path(out))
+    check_parent(Path(out))
 
 
 def write_table(path: Path, rows: Any) -> None:
@@ -71,7 +71,7 @@ def check_array(path: Path) -> None:
     """Raise ValueError or OSError if raw items cannot be written to ``path``."""
     if path.suffix.lower() not in ARRAYS:
         raise ValueError(f"items are written as {' or '.join(ARRAYS)}, got {str(path)!r}")
-    _check_parent(path)
+    check_parent(path)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
@@ -125,7 +125,8 @@ def _is_folder(out: str) -> bool:
     return out.endswith("/") or not Path(out).suffix or Path(out).is_dir()
 
 
-def _check_parent(path: Path) -> None:
+def check_parent(path: Path) -> None:
+    """Raise FileNotFoundError if there is no folder to write into."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
 
