@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from vaekit.cli import main
+from vaekit.cli.serve import _listen
 from vaekit.server import Host, Settings, create_app
 from vaekit.server.logs import JsonLines
 from vaekit.server.serving import Server
@@ -102,6 +103,11 @@ def test_a_port_that_is_taken_is_said(folder, capsys):
         port = taken.getsockname()[1]
         assert main(["explore", str(folder / "digits"), "--port", str(port)]) == 2
     assert f"cannot listen at 127.0.0.1, port {port}: address already in use" in capsys.readouterr().err
+
+
+def test_answers_are_not_held_back_for_an_acknowledgement():
+    with _listen("127.0.0.1", 0) as listener:
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_wrong_paths_are_said_before_torch_is_imported():

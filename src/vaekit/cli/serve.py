@@ -115,11 +115,13 @@ def _run(runs: list[str], settings: Settings, device: str, log: str, *, browse: 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket at that address. Raises StoppedError if there can be none."""
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         why = str(error.strerror).partition(" (")[0].lower()
         sentence = f"cannot listen at {host}, port {port}: {why}; try another --port, 0 for a free one"
         raise StoppedError(sentence, MISTAKE) from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the end of an answer waits 40 ms for an ACK
+    return listener
 
 
 def _spare_cores() -> None:
