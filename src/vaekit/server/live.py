@@ -13,6 +13,7 @@ from vaekit import tasks
 
 from .depends import GivenHost, GivenWorker, chosen
 from .encoding import decode
+from .errors import sentence_of
 from .hosting import Host
 from .items import message
 from .worker import BusyError, Worker
@@ -83,7 +84,6 @@ async def _respond(text: str, host: Host, worker: Worker) -> bytes | str | dict[
         x = await worker.batched(key, lambda rows: decode(run, rows, ask.label).numpy(), z, urgent=True)
         return message(run.schema, x, id)
     except ValidationError as error:
-        first = error.errors()[0]
-        return {"id": id, "error": f"{'.'.join(map(str, first['loc'])) or 'the request'}: {first['msg']}"}
+        return {"id": id, "error": sentence_of(error.errors())}
     except (ValueError, TypeError, OSError, KeyError, BusyError) as error:
         return {"id": id, "error": str(error.args[0]) if error.args else type(error).__name__}

@@ -104,22 +104,21 @@ class Observed:
             raise
         finally:
             self.metrics.open -= 1
-            seconds = time.perf_counter() - start
-            route = scope.get("route")
-            self.metrics.count(getattr(route, "path", "none"), status, seconds)
-            is_page = status < 400 and not getattr(route, "include_in_schema", True)
-            log.log(
-                logging.DEBUG if is_page else logging.INFO,
-                "request",
-                extra={
-                    "method": scope["method"],
-                    "path": scope["path"][:200],
-                    "status": status,
-                    "ms": round(1000 * seconds, 3),
-                    "bytes": size,
-                    "client": (scope.get("client") or ("",))[0],
-                },
-            )
+            self._note(scope, status, size, time.perf_counter() - start)
+
+    def _note(self, scope: Scope, status: int, size: int, seconds: float) -> None:
+        route = scope.get("route")
+        self.metrics.count(getattr(route, "path", "none"), status, seconds)
+        is_page = status < 400 and not getattr(route, "include_in_schema", True)
+        line = {
+            "method": scope["method"],
+            "path": scope["path"][:200],
+            "status": status,
+            "ms": round(1000 * seconds, 3),
+            "bytes": size,
+            "client": (scope.get("client") or ("",))[0],
+        }
+        log.log(logging.DEBUG if is_page else logging.INFO, "request", extra=line)
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
