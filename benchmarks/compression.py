@@ -56,10 +56,9 @@ def measure(name: str, folder: Path, evaluated: str | None = None, seed: int = 0
 
 
 def table(results: dict) -> str:
-    """One line for each data set; items a second by the clock, as many chunks being coded at once as there are cores."""
-    lines = [
-        f"{'':<16}{'bits/dim':>9}{'bound':>9}{'gap':>8}{'of 100':>8}{'with model':>12}{'in/s':>8}{'out/s':>8}{'cores':>6}  exact"
-    ]
+    """One line for each data set; items a second are by the clock, as many chunks being coded at once as cores."""
+    heads = f"{'':<16}{'bits/dim':>9}{'bound':>9}{'gap':>8}{'of 100':>8}{'with model':>12}"
+    lines = [f"{heads}{'in/s':>8}{'out/s':>8}{'cores':>6}  exact"]
     for name, found in results.items():
         whole, few = found["all"], found.get("few")
         bits, rates = whole["bits_per_dimension"], whole["items_per_second"]
