@@ -43,6 +43,6 @@ def test_samples_are_the_models_and_are_saved(open_page, runs, tmp_path):
 def test_samples_of_a_table_are_rows(open_page, runs):
     page = open_page("#/samples?run=table&n=16&seed=2")
     page.wait_for_selector(".gallery-place td")
-    rows = Table.read(runs["table"].schema.restore(tasks.generate(runs["table"].model, 16, seed=2))).columns
+    rows = Table.read(runs["table"].schema.restore(tasks.generate(runs["table"].model, 16, draw=True, seed=2))).columns
     assert page.locator(".gallery-place tbody tr td:nth-child(3)").all_text_contents() == list(rows["city"])
     assert page.locator(".gallery-place thead th").all_text_contents() == list(rows)

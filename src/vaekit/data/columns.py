@@ -57,7 +57,8 @@ class Column:
     def extent(self) -> str:
         """The range, for people."""
         if self.kind != "datetime":
-            return f"{self.low:,.6g} to {self.high:,.6g}"
+            ends = (float(self.low), float(self.high))
+            return " to ".join(f"{end:,.0f}" if end.is_integer() and abs(end) < 1e9 else f"{end:,.6g}" for end in ends)
         unit = "D" if (self.step or 1) % DAY == 0 else "s"
         return " to ".join(str(np.datetime64(round(end), "s").astype(f"M8[{unit}]")) for end in (self.low, self.high))
 

@@ -48,6 +48,7 @@ export function drawAxes(context, viewport, [across, up]) {
   context.fillStyle = token("--paper");
   context.fillRect(0, height - bottom, width, bottom);
   context.fillRect(0, 0, side, height);
+  context.fillRect(0, 0, context.measureText(up).width + 12, 20);
   context.fillStyle = token("--muted");
   context.textBaseline = "middle";
   const step = tickStep(80 / viewport.unit);

@@ -48,6 +48,7 @@ class Manifold {
     this.point = middle(this.plane.box);
     this.tiles = decodedTiles(app, this, () => this.draw());
     this.stage = makeStage("Plane of the latent space", HINT);
+    this.stage.note.textContent = "Decoding the plane …";
     this.large = itemView(app.run, "The decoded item");
     this.place = h("p", { class: "place" });
     this.side = h("div", { class: "stack" });
@@ -93,6 +94,7 @@ class Manifold {
     const complete = this.tiles.draw(context, this.viewport);
     drawAxes(context, this.viewport, this.plane.names);
     mark(this.stage, this.viewport, this.point);
+    this.stage.note.hidden = complete;
     describe(this.stage, this.viewport, { complete });
   }
 

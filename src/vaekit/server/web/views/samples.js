@@ -20,7 +20,7 @@ export function mount(root, app) {
     temperature: Number(state.get("temperature")) || 1,
     seed: Number(state.get("seed")) || 0,
     label: state.get("label"),
-    draw: state.get("draw") === "true",
+    draw: (state.get("draw") ?? String(run.kind === "table")) === "true", // means of cells are no rows that there could be
   };
   const stage = h("div", { class: "gallery-place", "aria-busy": "true" }, h("p", { class: "muted" }, "Drawing …"));
   let shown = null; // what is shown, for saving
@@ -30,7 +30,7 @@ export function mount(root, app) {
 
   async function refresh(changes = {}) {
     Object.assign(chosen, changes);
-    state.set({ ...changes, draw: chosen.draw || null });
+    state.set(changes);
     stage.setAttribute("aria-busy", "true");
     const answer = await ask();
     if (!answer || app.signal.aborted) return;
