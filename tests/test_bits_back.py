@@ -11,7 +11,7 @@ from vaekit.data import Schema
 from vaekit.distributions.coded import Grid
 from vaekit.noise import isolated_rng
 from vaekit.recipes import TrainRequest, build_model
-from vaekit.tasks.bits_back import batches, decode_examples, encode_examples
+from vaekit.tasks.bits_back import decode_examples, encode_examples
 
 GRID = Grid(torch.tensor(0.0, dtype=torch.float64), torch.tensor(1 / 255, dtype=torch.float64), torch.tensor(256))
 MODELS = {
@@ -67,7 +67,7 @@ def test_what_was_encoded_comes_back(name):
     x = pictures(9, *((7, 5, 3) if "colour" in name else (8, 8)))
     model, symbols = model_of(MODELS[name], x), symbols_of(x)
     code = encode_examples(model, symbols, GRID)
-    assert code.plain[0]
+    assert code.parts[0] == (1, True)
     assert torch.equal(decode_examples(model, code, GRID), symbols)
 
 
@@ -132,8 +132,22 @@ def test_priors_and_likelihoods_without_masses_are_refused_with_what_to_do():
         encode_examples(model_of({"prior": "flow"}, x), symbols_of(x), GRID)
 
 
-def test_batches_double():
-    sizes = [rows.stop - rows.start for rows in batches(1000)]
-    assert sizes[:5] == [1, 1, 2, 4, 8]
+def test_batches_grow_as_far_as_the_bits_suffice():
+    x = pictures(1000, 8, 8)
+    sizes, plain = zip(*encode_examples(model_of({}, x), symbols_of(x), GRID).parts, strict=True)
+    assert sizes[:6] == (1, 1, 2, 4, 8, 16)
     assert sum(sizes) == 1000
     assert max(sizes) == 128
+    assert plain.index(False) == sum(plain) <= 2
+
+
+def test_the_start_costs_little_where_posteriors_take_more_than_an_example_adds():
+    x = pictures(400, 4, 4)
+    model, symbols = model_of({"latent_dim": 64}, x), symbols_of(x)
+    code = encode_examples(model, symbols, GRID)
+    assert torch.equal(decode_examples(model, code, GRID), symbols)
+    assert sum(part.plain for part in code.parts) < 20
+    with torch.no_grad(), isolated_rng(0):
+        trace, log_px = terms(model.eval(), Batch(GRID.values(symbols)), 4)
+    bound = -float((log_px + trace.log_ratio()).mean(0).sum()) / np.log(2)
+    assert 8 * len(code.data) == pytest.approx(bound, rel=0.05)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
+from itertools import accumulate
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ import torch
 from vaekit import __version__
 from vaekit.container import digest
 from vaekit.core import LatentModel
-from vaekit.tasks.bits_back import Code, batches, decode_examples, encode_examples
+from vaekit.tasks.bits_back import Code, Part, decode_examples, encode_examples
 from vaekit.tasks.chunks import device_of, inference
 
 from .codec_items import Items
@@ -29,7 +30,8 @@ from .run import Run
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 PROBED = 64  # examples at most
-_LENGTH = struct.Struct("<I")
+PLAIN = 128  # marks a batch, whose byte is its size less one
+_LENGTHS = struct.Struct("<II")
 
 
 class Codec:
@@ -56,19 +58,19 @@ class Codec:
         part, labels = self.items.split(content, n), self.labels.of(labels, n)
         code = encode_examples(self.model, part.symbols, self.items.grid, part.mask, self.labels.context(labels))
         data = self.labels.push(code.data, labels)
-        return _LENGTH.pack(len(data)) + data + np.packbits(code.plain).tobytes() + part.side
+        batches = bytes(batch.size - 1 + PLAIN * batch.plain for batch in code.parts)
+        return _LENGTHS.pack(len(data), len(batches)) + data + batches + part.side
 
     def decode(self, payload: bytes, n: int) -> bytes:
         """The reverse. Raises ValueError for what cannot be a chunk of this model."""
-        count = sum(1 for _ in batches(n))
-        (length,) = _LENGTH.unpack(payload[:4].ljust(4, b"\xff"))
-        end = 4 + length + -(-count // 8)
-        if len(payload) < end:
-            raise ValueError("the chunk is shorter than what it should hold")
-        plain = np.unpackbits(np.frombuffer(payload[4 + length : end], np.uint8), count=count)
-        side = self.items.open(payload[end:], n)
-        data, labels = self.labels.pop(payload[4 : 4 + length], n)
-        code, c = Code(data, n, tuple(map(bool, plain))), self.labels.context(labels)
+        length, count = _LENGTHS.unpack(payload[: _LENGTHS.size].ljust(_LENGTHS.size, b"\xff"))
+        data, batches, side = _cut(payload[_LENGTHS.size :], length, count)
+        parts = tuple(Part(batch % PLAIN + 1, batch >= PLAIN) for batch in batches)
+        if sum(part.size for part in parts) != n:
+            raise ValueError(f"the chunk's batches are not {n} items")
+        side = self.items.open(side, n)
+        data, labels = self.labels.pop(data, n)
+        code, c = Code(data, parts), self.labels.context(labels)
         return self.items.join(decode_examples(self.model, code, self.items.grid, side.mask, c), side)
 
     def probe(self, count: int) -> str:
@@ -142,6 +144,14 @@ def check_model(header: Mapping[str, Any], run: Run | None) -> None:
     model, own = entry(header, "model", str), fingerprint(run.model)
     if model != own:
         raise ValueError(f"the file was compressed with another model ({model[:8]}…, the run's is {own[:8]}…)")
+
+
+def _cut(payload: bytes, *lengths: int) -> list[bytes]:
+    """Parts of these lengths, and the rest."""
+    ends = list(accumulate(lengths, initial=0))
+    if len(payload) < ends[-1]:
+        raise ValueError("the chunk is shorter than what it should hold")
+    return [payload[start:end] for start, end in zip(ends, [*ends[1:], None], strict=True)]
 
 
 def entry(header: Mapping[str, Any], name: str, kind: type) -> Any:

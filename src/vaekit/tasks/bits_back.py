@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,15 +20,27 @@ from .latent_codes import COARSE, FINE, LatentCode, latent_code
 ROWS = 128  # of a batch at most, so that what is computed for it stays in a cache
 SPARE = 64  # bits that must be left where posteriors have taken theirs
 TAKEN = 24 * (FINE // 2 + 1)  # bits at most that a dimension takes: its digits and a component, 24 each
+RESERVE = 1.1  # an example of the next batch may take this multiple of what one of the last did
+
+
+class Part(NamedTuple):
+    """A batch of ``size`` examples, ``plain`` if it was coded without posterior."""
+
+    size: int
+    plain: bool
 
 
 @dataclass(frozen=True)
 class Code:
-    """Examples as bytes: ``count`` of them in batches, of which those marked ``plain`` were coded without posterior."""
+    """Examples as bytes, and the batches in which they were coded."""
 
     data: bytes
-    count: int
-    plain: tuple[bool, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def count(self) -> int:
+        """How many examples there are."""
+        return sum(part.size for part in self.parts)
 
 
 def encode_examples(
@@ -38,51 +50,50 @@ def encode_examples(
 
     The context ``c`` (N, C) of conditional models is not coded; whoever decodes must know it.
     A batch's latents are popped off the stack by their posterior, then the examples pushed by p(x|z) and the latents by
-    their prior: on average each batch adds the negative evidence bound. The first batch has nothing to pop from: it
-    takes the posterior's means in coarse bins. Batches double until they are as large as they get.
+    their prior: on average each batch adds the negative evidence bound. The first examples have nothing to pop from:
+    they take the posterior's means in coarse bins, one by one. Then batches are as large as what is there suffices for,
+    at most twice as large as the one before.
     """
-    stack, plain = Stack(), []
+    stack, parts, start, size = Stack(), [], 0, 1
     most = TAKEN * sum(event.numel() for event in model.events)
     with inference(model):
-        for rows in batches(len(symbols)):
-            part = Batch(grid.values(symbols[rows]), _rows(c, rows), _rows(mask, rows))
-            before = stack.copy() if stack.bits < most * len(part.x) + SPARE else stack
-            is_plain = not _push_batch(model, stack, symbols[rows], part, grid, FINE)
-            if is_plain:
+        while start < len(symbols):
+            size = min(size, len(symbols) - start)
+            rows = slice(start, start + size)
+            batch = Batch(grid.values(symbols[rows]), _rows(c, rows), _rows(mask, rows))
+            before = stack.copy() if stack.bits < most * size + SPARE else stack
+            taken = _push_batch(model, stack, symbols[rows], batch, grid, FINE)
+            if taken is None:
                 stack = before
-                _push_batch(model, stack, symbols[rows], part, grid, COARSE)
-            plain.append(is_plain)
-    return Code(stack.to_bytes(), len(symbols), tuple(plain))
+                if size > 1:
+                    size //= 2
+                    continue
+                _push_batch(model, stack, symbols[rows], batch, grid, COARSE)
+            parts.append(Part(size, plain=taken is None))
+            start += size
+            if taken is not None:
+                size = max(1, min(2 * size, ROWS, int(stack.bits * size / (RESERVE * taken + 1))))
+    return Code(stack.to_bytes(), tuple(parts))
 
 
 def decode_examples(
     model: LatentModel, code: Code, grid: Grid, mask: Tensor | None = None, c: Tensor | None = None
 ) -> Tensor:
     """The symbols (N, *event), 0 where left out. Raises ValueError where the code is not this model's."""
-    parts, stack = list(batches(code.count)), Stack(code.data)
-    if len(parts) != len(code.plain):
-        raise ValueError(f"{code.count} examples are {len(parts)} batches, but {len(code.plain)} are described")
-    found = torch.zeros(code.count, *model.shapes.x, dtype=torch.long)
+    stack, start = Stack(code.data), code.count
+    found = torch.zeros(start, *model.shapes.x, dtype=torch.long)
     with inference(model):
-        for rows, is_plain in reversed(list(zip(parts, code.plain, strict=True))):
-            size = rows.stop - rows.start
-            found[rows] = _pop_batch(model, stack, size, _rows(c, rows), _rows(mask, rows), grid, is_plain)
+        for part in reversed(code.parts):
+            rows = slice(start - part.size, start)
+            found[rows] = _pop_batch(model, stack, part, _rows(c, rows), _rows(mask, rows), grid)
+            start = rows.start
     if stack.bits:
         raise ValueError("the code holds more than these examples")
     return found
 
 
-def batches(count: int) -> Iterator[slice]:
-    """Rows of the batches: 1, 1, 2, 4, …, and then the largest."""
-    start = 0
-    while start < count:
-        size = min(max(start, 1), ROWS, count - start)
-        yield slice(start, start + size)
-        start += size
-
-
-def _push_batch(model: LatentModel, stack: Stack, symbols: Tensor, batch: Batch, grid: Grid, bits: int) -> bool:
-    """Whether the stack held the bits that the posteriors took; if not, it is left as it is."""
+def _push_batch(model: LatentModel, stack: Stack, symbols: Tensor, batch: Batch, grid: Grid, bits: int) -> int | None:
+    """The bits that the posteriors took; None if the stack did not hold as many, which then nothing was pushed on."""
     codes: list[LatentCode] = []
 
     def choose(q: object, p: object) -> Tensor:
@@ -90,9 +101,11 @@ def _push_batch(model: LatentModel, stack: Stack, symbols: Tensor, batch: Batch,
         z = codes[-1].pop_posterior(stack, q) if bits == FINE else codes[-1].nearest(q)
         return z.unsqueeze(0)
 
+    held = stack.bits
     trace = model.infer(batch, choose=choose)
+    taken = held - stack.bits
     if bits == FINE and stack.bits < SPARE:
-        return False
+        return None
     parts: list[tuple[Coded, Tensor, Tensor | None]] = []
 
     def see(part: object, p: object) -> Tensor:
@@ -106,15 +119,15 @@ def _push_batch(model: LatentModel, stack: Stack, symbols: Tensor, batch: Batch,
         made.push(stack, values, keep)
     for code in reversed(codes):
         code.push_prior(stack)
-    return True
+    return taken
 
 
 def _pop_batch(
-    model: LatentModel, stack: Stack, count: int, c: Tensor | None, mask: Tensor | None, grid: Grid, is_plain: bool
+    model: LatentModel, stack: Stack, part: Part, c: Tensor | None, mask: Tensor | None, grid: Grid
 ) -> Tensor:
-    codes = [latent_code(p, count, COARSE if is_plain else FINE) for p in model.priors(c)]
+    codes = [latent_code(p, part.size, COARSE if part.plain else FINE) for p in model.priors(c)]
     latents = [code.pop_prior(stack).unsqueeze(0) for code in codes]
-    symbols = torch.zeros(1, count, *model.shapes.x, dtype=torch.long)
+    symbols = torch.zeros(1, part.size, *model.shapes.x, dtype=torch.long)
 
     def see(part: object, p: object) -> Tensor:
         keep = None if mask is None else mask.unsqueeze(0)[part].flatten()  # pyright: ignore
@@ -123,7 +136,7 @@ def _pop_batch(
         return grid.at(part).values(symbols[part])  # pyright: ignore
 
     in_steps(model.decode(tuple(latents), c), see, mask)
-    if not is_plain:
+    if not part.plain:
         posteriors = _posteriors(model, Batch(grid.values(symbols.squeeze(0)), c, mask), latents)
         for code, q in reversed(list(zip(codes, posteriors, strict=True))):
             code.push_posterior(stack, q)
