@@ -12,6 +12,7 @@ from vaekit.recipes import Run, TrainRequest, train
 
 from .chromium import NAMES, find
 
+VIEWPORT = {"width": 960, "height": 720}
 TINY = {
     "network": {"name": "mlp", "hidden": [32]},
     "epochs": 2,
@@ -99,15 +100,21 @@ def browser() -> Iterator:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def context(browser):
+    """What pages share that ask for nothing of their own, such as the files that the browser keeps."""
+    return browser.new_context(viewport=VIEWPORT)
+
+
 @pytest.fixture
-def open_page(browser, address) -> Iterator[Callable]:
-    """``open_page("#/clusters?run=digits", color_scheme="dark")``: a page of its own, which must not log errors."""
-    contexts, problems = [], []
+def open_page(browser, context, address) -> Iterator[Callable]:
+    """``open_page("#/clusters?run=digits", color_scheme="dark")``: a new page, which must not log errors."""
+    opened, problems = [], []
 
     def open_one(place: str = "", *, allow_errors: bool = False, **options):
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
-        contexts.append(context)
-        page = context.new_page()
+        own = browser.new_context(**{"viewport": VIEWPORT, **options}) if options else context
+        page = own.new_page()
+        opened.append(own if options else page)
         page.set_default_timeout(20_000)
         if not allow_errors:
             page.on("pageerror", lambda error: problems.append(str(error)))
@@ -116,6 +123,6 @@ def open_page(browser, address) -> Iterator[Callable]:
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
+    for one in opened:
+        one.close()
     assert not problems, problems
