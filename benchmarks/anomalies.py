@@ -24,7 +24,8 @@ import numpy as np
 from benchmarks.peers.outliers import PEERS
 
 IMAGES, TESTED = 20_000, 1000  # training images, and test images of each side
-OF_IMAGES = {
+CHOSEN = 5  # classes of images, the first, by which our configuration was chosen
+SHARP = {  # the likelihood of the recorded values
     "likelihood": "discretized-logistic",
     "network": {"name": "mlp", "hidden": [512]},
     "latent_dim": 16,
@@ -95,7 +96,9 @@ def measure_tables(cache: Path, methods: list[str], seeds: int, rows: int) -> di
 
 
 def measure_images(cache: Path) -> dict[str, dict[str, float]]:
-    """AUROC of Fashion-MNIST against MNIST, and, in the mean over classes, of a class of it that is held out."""
+    """AUROC of Fashion-MNIST against MNIST, and of a class of it that is held out: in the mean over all classes, over
+    those by which the configuration was chosen, and over the others.
+    """
     from vaekit.data import load_dataset
 
     known = json.loads(cache.read_text()) if cache.exists() else {}
@@ -110,20 +113,26 @@ def measure_images(cache: Path) -> dict[str, dict[str, float]]:
             print(f"{name}: {known[name]}", flush=True)
             cache.write_text(json.dumps(known))
     held = [known[name] for name in fashion.classes]
-    mean = {method: round(float(np.mean([row[method] for row in held])), 2) for method in held[0]}
-    return {"fashion against mnist": known["fashion against mnist"], "a class held out": mean} | known
+    groups = {"a class held out": held, "chosen classes": held[:CHOSEN], "unseen classes": held[CHOSEN:]}
+    means = {group: {method: round(float(np.mean([row[method] for row in rows])), 2) for method in held[0]}
+             for group, rows in groups.items()}  # fmt: skip
+    return {"fashion against mnist": known["fashion against mnist"]} | means | known
 
 
 def _of_images(train: np.ndarray, normal: np.ndarray, odd: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
 
     from vaekit import VAEDetector, tasks
+    from vaekit.recipes import preset
 
-    detector = VAEDetector(choices=OF_IMAGES, samples=16, verbose=False).fit(train)
     x, y = np.concatenate([normal, odd]), np.repeat([0, 1], [len(normal), len(odd)])
-    ours = -detector.score_samples(x)
+    ours, less_complexity = (
+        -VAEDetector(choices=choices, samples=16, verbose=False).fit(train).score_samples(x)
+        for choices in (preset("detection-images"), SHARP)
+    )
     near = PEERS["knn"](*(part.reshape(len(part), -1) / 255 for part in (train, x)), same=False, seed=0)
-    scores = {"vaekit": ours, "raw likelihood": ours + tasks.complexity(x), "knn on pixels": near}
+    raw = less_complexity + tasks.complexity(x)
+    scores = {"vaekit": ours, "raw likelihood": raw, "less complexity": less_complexity, "knn on pixels": near}
     return {name: round(100 * float(roc_auc_score(y, score)), 2) for name, score in scores.items()}
 
 

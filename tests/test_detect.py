@@ -20,6 +20,7 @@ from vaekit.models.full_gaussian import WIDEST
 from vaekit.networks import LinearResidual
 from vaekit.posteriors import DiagonalNormal
 from vaekit.priors import StandardNormal
+from vaekit.recipes import preset
 
 QUICK = {"latent_dim": 2, "network": {"name": "linear-residual", "hidden": [8]}, "refit": None}
 
@@ -250,7 +251,7 @@ def test_a_detector_from_a_run():
         VAEDetector.from_run(vae.run_)
 
 
-def test_images_are_judged_less_their_complexity():
+def test_images_are_judged_less_their_complexity_unless_the_noise_has_a_floor():
     rng = np.random.default_rng(0)
     x = rng.integers(0, 255, (60, 8, 8)).astype(np.uint8)
     network = {"network": {"name": "mlp", "hidden": [16]}, "latent_dim": 2, "likelihood": "gaussian"}
@@ -259,6 +260,10 @@ def test_images_are_judged_less_their_complexity():
     np.testing.assert_allclose(-detector.score_samples(x), raw - tasks.complexity(x), rtol=0, atol=1e-4)
     found = detector.explain(x[:3])
     np.testing.assert_allclose(found.cells.reshape(3, -1).sum(1) + found.latent - found.complexity, found.surprise)
+    few = {"latent_dim": 2, "epochs": 1, "batch_size": 20, "refit": {"name": "vamp", "components": 10}}
+    detector = VAEDetector(choices=preset("detection-images") | few, samples=4, verbose=False).fit(x)
+    raw = tasks.surprise(detector.runs_[0].model, detector.runs_[0].feed(x), 4).score.numpy()
+    np.testing.assert_allclose(-detector.score_samples(x), raw, rtol=0, atol=1e-4)
     flat, noisy = np.zeros((1, 8, 8), np.uint8), x[:1]
     assert tasks.complexity(flat)[0] < tasks.complexity(noisy)[0]
 

@@ -39,7 +39,8 @@ class VAEDetector(OutlierMixin, Trained):
     importance sampling with the same noise for every example. ``X`` is a data frame, an array (N, D), or the path of a
     CSV or Parquet file: numbers, categories and dates, missing cells included, of which only observed ones count. Or it
     is images, (N, H, W), (N, H, W, C) or (N, C, H, W); of their surprise the size that a general-purpose compressor
-    packs them to is taken away, as likelihood prefers simple images (Serrà et al., 2020).
+    packs them to is taken away, as likelihood prefers simple images (Serrà et al., 2020), unless its noise has a floor,
+    below which detail does not count; ``choices=vaekit.recipes.preset("detection-images")`` has one.
 
     A share ``held_out`` of X is not learned from. A new example's p-value is its rank among their surprises: of
     examples like those in X a share of at most α has p-values of at most α, whatever the model.

@@ -143,8 +143,8 @@ def _of_member(request: TrainRequest, member: int, rows: int, table: bool) -> Tr
 def surprises(
     runs: Sequence[Run], weights: Sequence[float], x: Table | np.ndarray, samples: int = 8, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The weighted mean over the runs of -log p(x), of images less their complexity, and of the effective sample size:
-    float64 (N,) each.
+    """The weighted mean over the runs of -log p(x), of images less their complexity unless the likelihood's noise has a
+    floor, and of the effective sample size: float64 (N,) each.
 
     A category that the training data did not have counts as one more observation would, -log 1/(N + 1).
     """
@@ -154,12 +154,15 @@ def surprises(
     score, ess = (_mean([getattr(one, name) for one in found], weights) for name in ("score", "ess"))
     if is_table(schema):
         return score + _unseen(runs[0], schema, Table.read(x)).sum(1), ess
-    return score - _complexity(schema, x), ess
+    return score - _complexity(runs[0], x), ess
 
 
-def _complexity(schema: Schema | TableSchema, x: Table | np.ndarray) -> np.ndarray:
-    """That of images; the bytes of other numbers say more of how they were written than of what they are."""
-    return tasks.complexity(np.asarray(x)) if schema.kind == "image" else np.zeros(len(x))
+def _complexity(run: Run, x: Table | np.ndarray) -> np.ndarray:
+    """That of images, where the noise of their likelihood has no floor: below one, detail costs next to nothing. The
+    bytes of other numbers say more of how they were written than of what they are.
+    """
+    counts = run.schema.kind == "image" and not getattr(run.model.likelihood, "floor", 0)
+    return tasks.complexity(np.asarray(x)) if counts else np.zeros(len(x))
 
 
 def explain(
@@ -181,7 +184,7 @@ def explain(
     names = ("score", "cells", "latent")
     surprise, cells, latent = (_mean([getattr(one, name) for one in found], weights) for name in names)
     if not is_table(schema):
-        complexity = _complexity(schema, x)
+        complexity = _complexity(first, x)
         return Explanation(surprise - complexity, cells, latent, complexity, None, (), ())
     table = schema.read(x)
     unseen = _unseen(first, schema, table)

@@ -81,6 +81,15 @@ DETECTION: dict[str, Any] = {
     "lr": 6e-3,
     "weight_decay": 1e-3,
 }
+DETECTION_IMAGES: dict[str, Any] = DETECTION | {
+    "network": {"name": "linear-residual", "hidden": [128]},
+    "likelihood": {"name": "gaussian", "noise": "shared", "floor": 0.2},
+    "latent_dim": 64,
+    "epochs": 5,
+    "batch_size": 128,
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+}
 IMPUTATION: dict[str, Any] = {
     "model": {"name": "one-layer", "start": "linear-gaussian"},
     "network": {"name": "linear-residual", "hidden": [128, 128]},
@@ -146,6 +155,9 @@ PRESETS = {
     ),
     "detection": Preset(
         "a small model of a table from the linear one on, its noise not below a floor; for anomalies", DETECTION
+    ),
+    "detection-images": Preset(
+        "the same of small grey images, of which fine detail counts for little; for anomalies", DETECTION_IMAGES
     ),
     "imputation": Preset("a small model of a table from the linear one on; for missing cells", IMPUTATION),
     "codec-small": Preset(
