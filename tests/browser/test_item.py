@@ -59,7 +59,7 @@ def test_a_picture_is_shown_as_the_model_sees_it_with_its_reconstruction_and_sur
     score = surprises([run], [1.0], x, seed=run.request.seed)[0][0] + tasks.complexity(x)[0]
     assert number(page.text_content(".figure .value")) == pytest.approx(score, abs=0.06)
     said = page.text_content(".panel [role=status]")
-    assert "More surprising than" in said or "An anomaly" in said
+    assert "surprising than" in said or "An anomaly" in said
     own = run.schema.normalize(choose_examples(run).x[17:18])
     give(page, png(as_pixels(run.schema, own)[0, ..., 0]), how="paste")
     eventually(page.locator(".neighbors > li").first.text_content, lambda text: "no. 17" in text)

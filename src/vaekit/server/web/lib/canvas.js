@@ -1,6 +1,6 @@
 /** Canvases as sharp as the screen, and the axes around a plane. */
 
-import { fixed } from "./numbers.js";
+import { fixed, niceStep } from "./numbers.js";
 import { token } from "./theme.js";
 
 const MOST_PIXELS = 3e6;
@@ -51,7 +51,7 @@ export function drawAxes(context, viewport, [across, up]) {
   context.fillRect(0, 0, context.measureText(up).width + 12, 20);
   context.fillStyle = token("--muted");
   context.textBaseline = "middle";
-  const step = tickStep(80 / viewport.unit);
+  const step = niceStep(80 / viewport.unit);
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   context.textAlign = "center";
   const endOfName = width - context.measureText(across).width - 16;
@@ -69,11 +69,6 @@ export function drawAxes(context, viewport, [across, up]) {
   context.textAlign = "left";
   context.fillText(up, 4, 10);
   context.restore();
-}
-
-function tickStep(least) {
-  const power = 10 ** Math.floor(Math.log10(least));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least);
 }
 
 function ticks(low, high, step) {

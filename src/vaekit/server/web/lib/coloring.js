@@ -3,7 +3,7 @@
 import { classColor, scaleColor } from "./color.js";
 import { button, fill, h } from "./dom.js";
 import { scaleBar } from "./item.js";
-import { counted, significant, whole } from "./numbers.js";
+import { counted, extent, significant, whole } from "./numbers.js";
 import { markIcon } from "./pointcloud.js";
 import { token } from "./theme.js";
 
@@ -21,9 +21,7 @@ export class Coloring {
     this.by = by;
     this.names = answer ? answer.names : [];
     this.values = answer?.values ?? null;
-    const numbers = this.names ? [] : this.values.filter((value) => value !== null);
-    this.low = numbers.reduce((a, b) => Math.min(a, b), Infinity);
-    this.high = numbers.reduce((a, b) => Math.max(a, b), -Infinity);
+    [this.low, this.high] = extent(this.names ? [] : this.values.filter((value) => value !== null));
     this.code = Uint8Array.from({ length: count }, (_, i) => this.#code(i));
     this.color = this.code.slice();
     this.hidden = new Set(); // codes

@@ -2,7 +2,7 @@
 
 import { scaleColor } from "./color.js";
 import { h } from "./dom.js";
-import { fixed } from "./numbers.js";
+import { extent, fixed } from "./numbers.js";
 
 /** A picture of numbers: dark where they are low, bright where they are high. */
 export function heatMap() {
@@ -13,7 +13,7 @@ export function heatMap() {
     show(cells) {
       const [height, width] = [cells.length, cells[0].length];
       const values = cells.flat();
-      const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+      const [low, high] = extent(values);
       element.width = width;
       element.height = height;
       const image = new ImageData(width, height);

@@ -1,7 +1,7 @@
 /** Lines over epochs, drawn at the size of their place, with the values under the pointer. */
 
 import { fill, h, svg } from "./dom.js";
-import { fixed, significant } from "./numbers.js";
+import { extent, fixed, niceStep, significant } from "./numbers.js";
 
 const HEIGHT = 208;
 const MARGIN = { top: 8, right: 8, bottom: 24, left: 52 };
@@ -87,7 +87,7 @@ function nearest(points, wanted) {
 function scales(series, width) {
   const last = Math.max(2, ...series.map(({ points }) => points.at(-1)[0]));
   const values = series.flatMap(({ points }) => points.slice(Math.floor(SKIPPED * points.length)).map(([, y]) => y));
-  const [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
+  const [low, high] = values.length ? extent(values) : [0, 1];
   const span = high - low || Math.abs(high) || 1;
   const step = niceStep(span / 4);
   const [bottom, top] = [Math.floor(low / step) * step, Math.ceil((high + 0.02 * span) / step) * step];
@@ -99,11 +99,6 @@ function scales(series, width) {
     fromX: (x) => 1 + ((x - MARGIN.left) / right) * (last - 1),
     toY: (value) => MARGIN.top + down * (1 - (value - bottom) / (top - bottom)),
   };
-}
-
-function niceStep(least) {
-  const power = 10 ** Math.floor(Math.log10(least));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least);
 }
 
 function grid({ step, bottom, top, last, toX, toY }, width) {

@@ -19,5 +19,14 @@ export function significant(value, digits = 3) {
   return value < 0 ? MINUS + text : text;
 }
 
+/** The least and the greatest of some numbers. */
+export const extent = (values) => values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+
+/** The smallest of 1, 2, 5, 10, 20, … tenths and so on that is at least so large: a distance between ticks. */
+export function niceStep(least) {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least);
+}
+
 /** "1 item", "2 items". */
 export const counted = (n, one, several = `${one}s`) => `${whole(n)} ${n === 1 ? one : several}`;

@@ -5,7 +5,7 @@ import { cleared, keepSharp } from "./canvas.js";
 import { classColor, css, scaleColor } from "./color.js";
 import { fill, h } from "./dom.js";
 import { itemView } from "./item.js";
-import { fixed, whole } from "./numbers.js";
+import { extent, fixed, whole } from "./numbers.js";
 import { token } from "./theme.js";
 
 const MANY = 1000; // points, which are drawn smaller
@@ -55,8 +55,7 @@ async function load(app) {
 function inks(names, values, count) {
   if (!values) return new Array(count).fill(css(classColor(0)));
   if (names) return values.map((value) => (value < 0 ? null : css(classColor(value))));
-  const known = values.filter((value) => value !== null);
-  const [low, high] = known.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+  const [low, high] = extent(values.filter((value) => value !== null));
   return values.map((value) => (value === null ? null : css(scaleColor((value - low) / (high - low || 1)))));
 }
 
@@ -84,7 +83,7 @@ function drawPoints(canvas, points, colors, spot) {
 }
 
 function scale(values, from, to) {
-  const [low, high] = values.reduce(([a, b], value) => [Math.min(a, value), Math.max(b, value)], [Infinity, -Infinity]);
+  const [low, high] = extent(values);
   return (value) => from + ((to - from) * (value - low)) / (high - low || 1);
 }
 

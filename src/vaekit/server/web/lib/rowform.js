@@ -1,6 +1,6 @@
 /** A row of a table to be edited, and what the model expects of each of its cells; or a list of numbers. */
 
-import { button, fill, h } from "./dom.js";
+import { button, h, later } from "./dom.js";
 import { fixed } from "./numbers.js";
 
 const PAUSE = 250; // milliseconds after the last key until the row is judged
@@ -13,13 +13,13 @@ const PAUSE = 250; // milliseconds after the last key until the row is judged
  */
 export function rowForm(app, start, judge) {
   const { columns } = app.run;
-  const lines = columns.map((column) => formLine(column, start?.cells[column.name] ?? "", () => later()));
+  const lines = columns.map((column) => formLine(column, start?.cells[column.name] ?? "", () => askLater()));
   const origin = h("span", { class: "muted small" }, start ? `From row ${start.index} of the data.` : "");
   const ask = async () => {
     const answer = await judge({ cells: Object.fromEntries(lines.map(({ name, input }) => [name, input.value])) });
     if (answer) explain(lines, answer.causes);
   };
-  const later = debounced(ask, app.signal);
+  const askLater = later(PAUSE, ask, app.signal);
   const another = button("Another row of the data", async () => {
     const { index, cells } = await app.api("page/start");
     lines.forEach(({ name, input }) => (input.value = cells[name]));
@@ -74,14 +74,14 @@ function explain(lines, causes) {
  * @param {(body: object) => Promise<any>} judge
  */
 export function numbersForm(app, start, judge) {
-  const text = h("textarea", { rows: 6, spellcheck: false, "aria-label": "Numbers of the item", oninput: () => later() });
+  const text = h("textarea", { rows: 6, spellcheck: false, "aria-label": "Numbers of the item", oninput: () => askLater() });
   const ask = () => {
     const parts = text.value.split(/[\s,;]+/).filter(Boolean);
     const wrong = parts.find((part) => !Number.isFinite(Number(part)));
     if (wrong !== undefined) return app.message(`Expected numbers apart by spaces or commas, got “${wrong}”.`, "error");
     return parts.length ? judge({ values: parts.map(Number) }) : null;
   };
-  const later = debounced(ask, app.signal);
+  const askLater = later(PAUSE, ask, app.signal);
   const put = (values) => {
     text.value = values.map((value) => Number(value.toPrecision(6))).join(" ");
     ask();
@@ -90,13 +90,4 @@ export function numbersForm(app, start, judge) {
   if (start) put(start.values);
   return h("section", { class: "panel stack" }, h("h2", {}, "The numbers"),
     h("p", { class: "muted small" }, "Paste or change the values of one item, apart by spaces or commas."), text, h("div", { class: "row" }, another));
-}
-
-function debounced(work, signal) {
-  let timer = 0;
-  signal.addEventListener("abort", () => clearTimeout(timer));
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(work, PAUSE);
-  };
 }

@@ -48,7 +48,8 @@ export function surprisePanel(app, data) {
 function ranked(score, usual) {
   const below = usual.filter((other) => other < score).length / usual.length;
   if (below >= 0.99) return `An anomaly: at most ${whole(Math.ceil(100 * (1 - below)) || 1)} % of the data are as surprising.`;
-  return `More surprising than ${whole(Math.floor(100 * below))} % of the data.`;
+  const percent = Math.floor(100 * below);
+  return percent ? `More surprising than ${whole(percent)} % of the data.` : "Less surprising than 99 % of the data.";
 }
 
 function madeOf({ latent, complexity }) {

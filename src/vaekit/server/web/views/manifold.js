@@ -1,8 +1,9 @@
 /** The latent space as a plane of decoded items, and whatever the pointer is at, decoded live. */
 
 import { cleared, drawAxes, keepSharp } from "../lib/canvas.js";
-import { field, fill, h, later, onFrame, select } from "../lib/dom.js";
+import { fill, h, later, onFrame } from "../lib/dom.js";
 import { itemView } from "../lib/item.js";
+import { labelChoice } from "../lib/labels.js";
 import { fixed } from "../lib/numbers.js";
 import { Plane } from "../lib/plane.js";
 import { axesControls } from "../lib/planecontrols.js";
@@ -159,7 +160,7 @@ class Manifold {
 
   showControls() {
     const chosen = [
-      this.labelChoice(),
+      labelChoice(this.app.run, "Label the model is told", "unknown", this.label, (label) => this.tell(label)),
       ...this.tiles.controls(),
       ...axesControls(this.plane, (plane) => this.turn(plane), () => this.change()),
     ].filter(Boolean);
@@ -168,15 +169,10 @@ class Manifold {
       chosen.length > 0 && h("section", { class: "panel stack" }, chosen));
   }
 
-  labelChoice() {
-    const { labels } = this.app.run;
-    if (!labels) return null;
-    const options = [["", "unknown"], ...labels.map((name) => [name, name])];
-    return field("Label the model is told", select(options, this.label ?? "", (value) => {
-      this.label = value || null;
-      this.app.state.set({ label: this.label });
-      this.change({ now: true });
-    }));
+  tell(label) {
+    this.label = label;
+    this.app.state.set({ label });
+    this.change({ now: true });
   }
 }
 

@@ -3,6 +3,7 @@
 import { newest } from "../lib/api.js";
 import { button, field, fill, h, select } from "../lib/dom.js";
 import { gallery, saveAs } from "../lib/gallery.js";
+import { labelChoice } from "../lib/labels.js";
 import { fixed } from "../lib/numbers.js";
 
 const COUNTS = [16, 40, 60, 120, 240];
@@ -46,7 +47,8 @@ export function mount(root, app) {
     h("div", { class: "row controls" },
       button("Draw new ones", () => refresh({ seed: Math.floor(Math.random() * SEEDS) }), { class: "primary" }),
       field("How many", select(COUNTS.map((n) => [String(n), String(n)]), String(chosen.n), (n) => refresh({ n: Number(n) }))),
-      temperature(run, chosen, refresh), labels(run, chosen, refresh), noise(run, chosen, refresh), save),
+      temperature(run, chosen, refresh),
+      labelChoice(run, "Label", "any", chosen.label, (label) => refresh({ label })), noise(run, chosen, refresh), save),
     stage));
   refresh();
 }
@@ -60,12 +62,6 @@ function temperature(run, chosen, refresh) {
       refresh({ temperature: Number(slider.value) });
     } });
   return field("Temperature", slider, value);
-}
-
-function labels(run, chosen, refresh) {
-  if (!run.labels) return null;
-  const options = [["", "any"], ...run.labels.map((name) => [name, name])];
-  return field("Label", select(options, chosen.label ?? "", (value) => refresh({ label: value || null })));
 }
 
 /** Whether the values are drawn as well, given the latents: what real data look like, grain included. */

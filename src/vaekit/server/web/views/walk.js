@@ -3,7 +3,8 @@
 import { newest } from "../lib/api.js";
 import { button, calm, field, fill, h, select } from "../lib/dom.js";
 import { itemView } from "../lib/item.js";
-import { fixed, whole } from "../lib/numbers.js";
+import { labelChoice } from "../lib/labels.js";
+import { whole } from "../lib/numbers.js";
 import { strip } from "../lib/strip.js";
 
 const STEPS = 61;
@@ -77,7 +78,7 @@ function build(root, app, data) {
         field("Way", select(PATHS, chosen.path, (path) => walk({ path }))),
         h("p", { class: "muted small" }, "Straight, latents in the middle are nearer to 0 than most items are; along a " +
           "sphere they keep their distance from it. In many dimensions that matters."),
-        labelChoice(run, chosen, walk)))));
+        labelChoice(run, "Label the model is told", "unknown", chosen.label, (label) => walk({ label }))))));
   walk().then(() => calm() || player.toggle());
 }
 
@@ -97,12 +98,6 @@ function end(app, data, word, index, random, onchange) {
   show().then((found) => found && view.show(found));
   return h("section", { class: "panel" }, h("h2", {}, word), h("div", { class: `end ${app.run.kind}` }, view.element,
     h("div", { class: "stack" }, field(`Item, 0 to ${whole(data.count - 1)}`, number), button("Another", () => change(random())))));
-}
-
-function labelChoice(run, chosen, walk) {
-  if (!run.labels) return null;
-  const options = [["", "unknown"], ...run.labels.map((name) => [name, name])];
-  return field("Label the model is told", select(options, chosen.label ?? "", (value) => walk({ label: value || null })));
 }
 
 /** Goes through the steps and back, at an even pace. */
