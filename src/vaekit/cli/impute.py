@@ -74,7 +74,7 @@ def _train(
     table = Table.read(source)
     imputer = train_imputer(table, choices, members=members, level=level, reporter=default_reporter())
     with status("filling in"):
-        found = impute_table(imputer, table, draws=draws, seed=choices["seed"])
+        found = impute_table(imputer, table, draws=draws, intervals=intervals, seed=choices["seed"])
     _write(found, out, draws, intervals)
     if report is not None:
         store.write_json(Path(report), {name: vars(errors) for name, errors in imputer.errors.items()})
@@ -97,7 +97,8 @@ def _fill(
     table = Table.read(recipes.choose_examples(run, None, None).x if data is None else data)
     with status("filling in"):
         imputer = Imputer((run,), torch.zeros(len(run.schema.columns)), level)
-        _write(impute_table(imputer, table, draws=draws, seed=seed), out, draws, intervals)
+        found = impute_table(imputer, table, draws=draws, intervals=intervals, seed=seed)
+        _write(found, out, draws, intervals)
     if intervals:
         note(f"these intervals are {source}'s own; those of vaekit impute FILE are calibrated")
 

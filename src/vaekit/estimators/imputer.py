@@ -142,7 +142,7 @@ class VAEImputer(TransformerMixin, Trained):
         They hold at that rate for cells that are missing like those hidden for the purpose, at random.
         """
         table = self._table(X)
-        found = self._completed(table)
+        found = self._completed(table, intervals=True)
         return self._shown(found.low, table), self._shown(found.high, table)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -155,10 +155,11 @@ class VAEImputer(TransformerMixin, Trained):
     def _is_kept(self, name: str) -> bool:
         return self.keep_empty_features or name not in self._empty
 
-    def _completed(self, table: Table, draws: int = 0) -> Completed:
+    def _completed(self, table: Table, draws: int = 0, *, intervals: bool = False) -> Completed:
         check_is_fitted(self, "imputer_")
         self._placed()
-        return impute_table(self.imputer_, table, draws=draws, samples=self.samples, seed=int(self.seed))
+        seed, samples = int(self.seed), self.samples
+        return impute_table(self.imputer_, table, draws=draws, samples=samples, intervals=intervals, seed=seed)
 
     def _shown(self, found: Table, raw: Table) -> Any:
         """The columns that are kept, and the indicators."""

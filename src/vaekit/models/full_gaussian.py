@@ -25,17 +25,18 @@ STEPS = 100  # of EM
 TOLERANCE = 1e-2  # gain in nats per row below which it has converged
 
 
-class Solved(NamedTuple):
-    """Rows with some hidden cells, at positions ``at`` (B,): a = P (x - μ) (B, D), where P (patterns, D, D) is the
-    inverse of the observed cells' covariance and 0 elsewhere, ``which`` of them each row has (B,), and
-    log p(observed) (B,).
+class Completed(NamedTuple):
+    """Rows at positions ``at`` (B,): their ``mean`` given the observed cells (B, D), and log p(observed) (B,). Of P
+    patterns, ``which`` are the rows' (B,), at most H ``cells`` (P, H) are hidden, and of these ``covariance`` (P, H, H)
+    is the covariance given the others, 0 for cells that stand in where fewer are hidden.
     """
 
     at: Tensor
-    scores: Tensor
-    precision: Tensor
-    which: Tensor
+    mean: Tensor
     log_likelihood: Tensor
+    which: Tensor
+    cells: Tensor
+    covariance: Tensor
 
 
 class FullGaussian(NamedTuple):
@@ -66,17 +67,17 @@ class FullGaussian(NamedTuple):
     def log_likelihood(self, x: Tensor) -> Tensor:
         """Log p(observed cells), (N,), nats."""
         found = torch.zeros(len(x), dtype=torch.float64)
-        for rows in self._solved(x):
+        for rows in self._completed(x):
             found[rows.at] = rows.log_likelihood
         return found
 
     def conditional(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of each cell given the observed cells of its row, (N, D); observed ones are themselves."""
         mean, variance = torch.zeros(2, *x.shape, dtype=torch.float64)
-        for rows in self._solved(x):
-            mean[rows.at] = self.mean + rows.scores @ self.covariance
-            explained = ((self.covariance @ rows.precision) * self.covariance).sum(-1)
-            variance[rows.at] = (self.covariance.diagonal() - explained).clamp(min=0)[rows.which]
+        for rows in self._completed(x):
+            mean[rows.at] = rows.mean
+            own = torch.zeros(len(rows.cells), x.shape[1], dtype=torch.float64)
+            variance[rows.at] = own.scatter_(1, rows.cells, rows.covariance.diagonal(dim1=1, dim2=2))[rows.which]
         return torch.where(x.isnan(), mean, x.double()), torch.where(x.isnan(), variance, 0)
 
     def draw(self, x: Tensor, *, seed: int = 0) -> Tensor:
@@ -88,43 +89,56 @@ class FullGaussian(NamedTuple):
         noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
         free = self.mean + noise @ torch.linalg.cholesky(self.covariance).mT
         correction = torch.zeros_like(free)
-        for rows in self._solved(torch.where(x.isnan(), x.double(), self.mean + x - free)):
-            correction[rows.at] = rows.scores @ self.covariance
+        for rows in self._completed(torch.where(x.isnan(), x.double(), self.mean + x - free)):
+            correction[rows.at] = rows.mean - self.mean
         return torch.where(x.isnan(), free + correction, x.double())
 
     def _improved(self, x: Tensor, kept: float) -> tuple[Self, float]:
-        """A step of EM, and the mean log-likelihood before it.
-
-        E[(x - μ)(x - μ)ᵀ | observed] = Σ + Σ (a aᵀ - P) Σ, so that only the sums of a, a aᵀ and P are needed.
-        """
-        total, products, likelihood = torch.zeros_like(self.mean), torch.zeros_like(self.covariance), 0.0
-        for rows in self._solved(x):
-            times = torch.bincount(rows.which, minlength=len(rows.precision)).to(total)
-            total = total + rows.scores.sum(0)
-            products = products + rows.scores.mT @ rows.scores - torch.tensordot(times, rows.precision, 1)
+        """A step of EM, and the mean log-likelihood before it."""
+        total, likelihood = torch.zeros_like(self.mean), 0.0
+        products, dims = torch.zeros_like(self.covariance), len(self.mean)
+        for rows in self._completed(x):
+            residual = rows.mean - self.mean
+            total, products = total + residual.sum(0), products + residual.mT @ residual
+            times = torch.bincount(rows.which, minlength=len(rows.cells)).to(total).view(-1, 1, 1)
+            places = rows.cells.unsqueeze(2) * dims + rows.cells.unsqueeze(1)
+            products.view(-1).index_add_(0, places.flatten(), (times * rows.covariance).flatten())
             likelihood += rows.log_likelihood.sum().item()
-        shift = self.covariance @ total / len(x)
-        covariance = self.covariance + self.covariance @ products @ self.covariance / len(x) - shift.outer(shift)
+        shift = total / len(x)
+        covariance = products / len(x) - shift.outer(shift)
         covariance = kept * covariance + ((1 - kept + FLOOR) * covariance.diagonal() + FLOOR**2).diag()
         return type(self)(self.mean + shift, covariance), likelihood / len(x)
 
-    def _solved(self, x: Tensor) -> Iterator[Solved]:
+    def _completed(self, x: Tensor) -> Iterator[Completed]:
         """All rows, those with the same hidden cells together, as these share a decomposition."""
         x = x.double()
-        patterns, which = torch.unique(~x.isnan(), dim=0, return_inverse=True)
-        most = max(1, min(ROWS, ELEMENTS // x.shape[1] ** 2)) if len(patterns) > 1 else ROWS
-        for index in which.argsort(stable=True).split(most):
-            first, last = int(which[index[0]]), int(which[index[-1]])
-            yield self._solve(index, x[index], patterns[first : last + 1], which[index] - first)
+        root = torch.linalg.cholesky(self.covariance)
+        precision, log_det = torch.cholesky_inverse(root), 2 * root.diagonal().log().sum()
+        patterns, which = torch.unique(x.isnan(), dim=0, return_inverse=True)
+        count, order = patterns.sum(1).sort()  # so that patterns that are handled at once hide about as many cells
+        patterns, which = patterns[order], order.argsort()[which]
+        for index in which.argsort(stable=True).split(max(1, min(ROWS, ELEMENTS // max(1, int(count[-1])) ** 2))):
+            own = slice(int(which[index[0]]), int(which[index[-1]]) + 1)
+            yield self._complete(index, x[index], precision, log_det, patterns[own], which[index] - own.start)
 
-    def _solve(self, index: Tensor, x: Tensor, seen: Tensor, which: Tensor) -> Solved:
-        """Of rows (B, D) with the patterns ``seen`` (P, D)."""
-        both = seen.unsqueeze(2) & seen.unsqueeze(1)
-        identity = torch.eye(x.shape[1], dtype=x.dtype)
-        root = torch.linalg.cholesky(torch.where(both, self.covariance, identity))
-        precision = torch.cholesky_inverse(root) - (~seen).to(x).diag_embed()
+    def _complete(
+        self, index: Tensor, x: Tensor, precision: Tensor, log_det: Tensor, hidden: Tensor, which: Tensor
+    ) -> Completed:
+        """Of rows (B, D) with the patterns ``hidden`` (P, D): with Λ = Σ⁻¹ a row's hidden cells h have the covariance
+        Λₕₕ⁻¹ given the others o, their mean is off by -Λₕₕ⁻¹ Λₕₒ (x - μ)ₒ, and |Σₒₒ| = |Σ| |Λₕₕ|.
+        """
+        width = int(hidden.sum(1).max())
+        cells = hidden.byte().argsort(1, descending=True)[:, :width]
+        given = hidden.gather(1, cells)
+        both = given.unsqueeze(2) & given.unsqueeze(1)
+        inner = precision[cells.unsqueeze(2), cells.unsqueeze(1)]
+        root = torch.linalg.cholesky(torch.where(both, inner, torch.eye(width, dtype=x.dtype)))
+        covariance = torch.where(both, torch.cholesky_inverse(root), 0)
         residual = torch.where(x.isnan(), 0, x - self.mean)
-        one = len(seen) == 1
-        scores = residual @ precision[0] if one else (precision[which] @ residual.unsqueeze(-1)).squeeze(-1)
-        log_det = 2 * root.diagonal(dim1=1, dim2=2).log().sum(1) + seen.sum(1) * math.log(2 * math.pi)
-        return Solved(index, scores, precision, which, -0.5 * ((scores * residual).sum(1) + log_det[which]))
+        scores = residual @ precision
+        own = scores.gather(1, cells[which])
+        step = (covariance[which] @ own.unsqueeze(2)).squeeze(2)
+        log_det = log_det + 2 * root.diagonal(dim1=1, dim2=2).log().sum(1) + (~hidden).sum(1) * math.log(2 * math.pi)
+        square = (scores * residual).sum(1) - (own * step).sum(1)
+        mean = self.mean + residual.scatter_add(1, cells[which], -step)
+        return Completed(index, mean, -0.5 * (square + log_det[which]), which, cells, covariance)

@@ -34,7 +34,8 @@ async def filled_rows(op: Operator, asked: ImputeRequest) -> Result:
 
     def task(at: int) -> Completed:
         part, seed = table[at : at + PART], asked.seed + at
-        return impute_table(imputer, part, draws=asked.draws, samples=asked.samples, seed=seed)
+        ends = asked.intervals
+        return impute_table(imputer, part, draws=asked.draws, samples=asked.samples, intervals=ends, seed=seed)
 
     found = [await op.worker.run(task, at) for at in range(0, len(table), PART)]
 

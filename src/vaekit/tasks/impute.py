@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
 from vaekit.core import Batch, Latent, LatentModel, Trace, masked_log_prob
+from vaekit.models import OneLayerVAE
 from vaekit.models.margins import Margins
 from vaekit.noise import Noise, isolated_rng
 from vaekit.training.feed import Feed
@@ -17,7 +19,7 @@ from .chunks import as_feed, batches, inference
 from .laplace import WIDEST, laplace
 
 DECODES = 32768  # held at once
-SPREAD = 100  # draws behind the quantiles of an interval
+SPREAD = 100  # draws behind the quantiles of an interval, at least
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ def impute(
     For each example up to ``steps`` of Newton's method give a posterior of its own (see :func:`laplace`), ``samples``
     latents are drawn from it and weighted by w = p(observed, z) / q(z): values are Σ w E[x|z] / Σ w (Mattei and
     Frellsen, 2019), draws come from p(x|z) at latents chosen in proportion to w, intervals of probability ``level``
-    from quantiles of such draws, averaged over the models. An example without observed cells gets what the model itself
-    expects. Several models count the same, so that their disagreement widens the draws.
+    from weighted quantiles of draws at all latents, averaged over the models. An example without observed cells gets
+    what the model itself expects. Several models count the same, so that their disagreement widens the draws.
     """
     models = [models] if isinstance(models, LatentModel) else list(models)
     if samples < 1 or draws < 0 or steps < 0 or not models or (level is not None and not 0 < level < 1):
@@ -101,25 +103,29 @@ def _impute(
         made[2][:, rows] = torch.where(mask[rows], x[rows], _sampled(found, draws))
     made[3] = made[4] = made[0]
     if level is not None:
-        ends = torch.tensor([(1 - level) / 2, (1 + level) / 2], device=x.device)
-        quantiles = torch.stack([_sampled([one], SPREAD).quantile(ends, 0) for one in found]).mean(0)
+        quantiles = torch.stack([_interval(one, level) for one in found]).mean(0)
         made[3], made[4] = (_filled(x, rows, quantile) for quantile in quantiles)
     return tuple(part.float().cpu() for part in made)
 
 
 def _drawn(model: LatentModel, batch: Batch, samples: int, steps: int) -> _Drawn:
-    """Draws from the Laplace approximation where there is one layer of a few continuous latents, else the encoder's."""
+    """Draws from the Laplace approximation where there is one, else from the encoder's posterior."""
     with inference(model):
-        trace = model.infer(batch, 1, Noise())
-        (z, *more) = trace.latents
-        if steps < 1 or more or model.discrete or z.q.deterministic or z.z.dim() != 3 or z.z.shape[-1] > WIDEST:
-            trace = model.infer(batch, samples, Noise())
-        else:
-            q = laplace(model, batch, z.p, model.encode(batch), steps)
-            latent = Latent.draw(q, z.p, samples, Noise())
+        if steps and _is_smooth(model):
+            (prior,) = model.priors(batch.c)
+            q = laplace(model, batch, prior, model.encode(batch), steps)
+            latent = Latent.draw(q, prior, samples, Noise())
             trace = Trace((latent,), model.decode((latent.z,), batch.c))
+        else:
+            trace = model.infer(batch, samples, Noise())
         log_w = masked_log_prob(trace.px, batch.x, batch.mask) + trace.log_ratio()
         return _Drawn(model, trace, log_w.double().softmax(0).float(), batch.c)
+
+
+def _is_smooth(model: LatentModel) -> TypeGuard[OneLayerVAE]:
+    """Whether p(z|x) is a density over one vector of a few latents."""
+    one = isinstance(model, OneLayerVAE) and not model.discrete and model.encoder.family.has_density
+    return one and len(model.events[0]) == 1 and model.events[0][0] <= WIDEST
 
 
 @torch.no_grad()
@@ -135,6 +141,16 @@ def _sampled(found: Sequence[_Drawn], draws: int) -> Tensor:
         z = tuple(latent.z[chosen, rows] for latent in one.trace.latents)
         parts.append(one.model.decode(z, one.c).sample())
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def _interval(one: _Drawn, level: float) -> Tensor:
+    """Both ends of the central interval of each cell, (2, B, *event): quantiles of draws, weighted like latents."""
+    times = -(-SPREAD // len(one.weight))
+    drawn, order = one.trace.px.sample(Size([times])).flatten(0, 1).sort(0)
+    mass = _like(one.weight.repeat(times, 1) / times, drawn).expand_as(drawn).gather(0, order).cumsum(0)
+    below = torch.stack([(mass < end).sum(0) for end in ((1 - level) / 2, (1 + level) / 2)])
+    return drawn.gather(0, below.clamp(max=len(drawn) - 1))
 
 
 @torch.no_grad()

@@ -33,7 +33,7 @@ class AdamW:
         """Change the parameters that have a gradient."""
         taken = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
         parameters, means, squares = ([values[i] for i in taken] for values in (self.parameters, *self.moments))
-        gradients = [parameter.grad for parameter in parameters]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         self.count += 1
         torch._fused_adamw_(  # pyright: ignore[reportPrivateImportUsage]
             parameters, gradients, means, squares, [], [self.count] * len(taken), lr=lr, beta1=BETAS[0], beta2=BETAS[1],
