@@ -21,6 +21,7 @@ from vaekit.recipes.codec import compress, decompress, estimate
 from vaekit.recipes.codec_files import of_array
 from vaekit.recipes.codec_items import Arrays
 from vaekit.recipes.codec_labels import Labels
+from vaekit.tasks.bits_back import Part
 
 
 @pytest.fixture(scope="module")
@@ -210,3 +211,13 @@ def test_the_header_says_where_it_was_made(run):
     header = Reader(blob_of(run, pictures(3))).header
     assert json.dumps(header)
     assert {"vaekit", "torch", "constriction", "platform"} == set(header["made"])
+
+
+@pytest.mark.parametrize("sizes", [(), (1,), (1, 128, 128), (1, 1, 128, 5), (1, 128, 64, 128, 128, 3), (1, 128, 2, 1)])
+@pytest.mark.parametrize("last_is_plain", [False, True])
+def test_batches_that_are_as_large_as_they_can_be_are_not_told(sizes, last_is_plain):
+    parts = tuple(Part(size, last_is_plain and at == len(sizes) - 1) for at, size in enumerate(sizes))
+    told = codec_model._told(parts)
+    read = tuple(Part(byte % 128 + 1, byte >= 128) for byte in told)
+    assert codec_model._completed(read, sum(sizes)) == parts
+    assert last_is_plain or len(told) <= max(0, len(parts) - 1)

@@ -20,7 +20,7 @@ import torch
 from vaekit import __version__
 from vaekit.container import digest
 from vaekit.core import LatentModel
-from vaekit.tasks.bits_back import Code, Part, decode_examples, encode_examples
+from vaekit.tasks.bits_back import ROWS, Code, Part, decode_examples, encode_examples
 from vaekit.tasks.chunks import device_of, inference
 
 from .codec_items import Items
@@ -58,16 +58,14 @@ class Codec:
         part, labels = self.items.split(content, n), self.labels.of(labels, n)
         code = encode_examples(self.model, part.symbols, self.items.grid, part.mask, self.labels.context(labels))
         data = self.labels.push(code.data, labels)
-        batches = bytes(batch.size - 1 + PLAIN * batch.plain for batch in code.parts)
+        batches = _told(code.parts)
         return _LENGTHS.pack(len(data), len(batches)) + data + batches + part.side
 
     def decode(self, payload: bytes, n: int) -> bytes:
         """The reverse. Raises ValueError for what cannot be a chunk of this model."""
         length, count = _LENGTHS.unpack(payload[: _LENGTHS.size].ljust(_LENGTHS.size, b"\xff"))
         data, batches, side = _cut(payload[_LENGTHS.size :], length, count)
-        parts = tuple(Part(batch % PLAIN + 1, batch >= PLAIN) for batch in batches)
-        if sum(part.size for part in parts) != n:
-            raise ValueError(f"the chunk's batches are not {n} items")
+        parts = _completed(tuple(Part(batch % PLAIN + 1, batch >= PLAIN) for batch in batches), n)
         side = self.items.open(side, n)
         data, labels = self.labels.pop(data, n)
         code, c = Code(data, parts), self.labels.context(labels)
@@ -144,6 +142,23 @@ def check_model(header: Mapping[str, Any], run: Run | None) -> None:
     model, own = entry(header, "model", str), fingerprint(run.model)
     if model != own:
         raise ValueError(f"the file was compressed with another model ({model[:8]}…, the run's is {own[:8]}…)")
+
+
+def _told(parts: tuple[Part, ...]) -> bytes:
+    """A byte for each batch before the last ones that are as large as they can be."""
+    told = len(parts) - (1 if parts and not parts[-1].plain else 0)
+    while 0 < told < len(parts) and parts[told - 1] == (ROWS, False):
+        told -= 1
+    return bytes(part.size - 1 + PLAIN * part.plain for part in parts[:told])
+
+
+def _completed(parts: tuple[Part, ...], n: int) -> tuple[Part, ...]:
+    """The batches of n items of which these are the first. Raises ValueError where they have more items."""
+    left = n - sum(part.size for part in parts)
+    if left < 0:
+        raise ValueError(f"the chunk's batches have more than its {n} items")
+    full, rest = divmod(left, ROWS)
+    return (*parts, *[Part(ROWS, False)] * full, *[Part(rest, False)] * (rest > 0))
 
 
 def _cut(payload: bytes, *lengths: int) -> list[bytes]:
