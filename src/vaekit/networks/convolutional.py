@@ -62,7 +62,8 @@ def _along(maps: Tensor, vectors: Sequence[Tensor]) -> Tensor:
 
 
 def _as_products(x: Tensor) -> bool:
-    return x.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
+    is_traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    return x.device.type == "cpu" and not is_traced
 
 
 class _Encoder(nn.Module):
