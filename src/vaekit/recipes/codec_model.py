@@ -31,7 +31,8 @@ Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 PROBED = 64  # examples at most
 PLAIN = 128  # marks a batch, whose byte is its size less one
-_LENGTHS = struct.Struct("<II")
+MOST_TOLD = 2**16 - 1  # batches
+_LENGTHS = struct.Struct("<IH")
 
 
 class Codec:
@@ -59,6 +60,8 @@ class Codec:
         code = encode_examples(self.model, part.symbols, self.items.grid, part.mask, self.labels.context(labels))
         data = self.labels.push(code.data, labels)
         batches = _told(code.parts)
+        if len(batches) > MOST_TOLD:
+            raise ValueError("the model leaves too few bits to code its latents in batches")
         return _LENGTHS.pack(len(data), len(batches)) + data + batches + part.side
 
     def decode(self, payload: bytes, n: int) -> bytes:

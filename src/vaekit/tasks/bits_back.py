@@ -20,7 +20,7 @@ from .latent_codes import COARSE, FINE, LatentCode, latent_code
 ROWS = 128  # of a batch at most, so that what is computed for it stays in a cache
 SPARE = 64  # bits that must be left where posteriors have taken theirs
 TAKEN = 24 * (FINE // 2 + 1)  # bits at most that a dimension takes: its digits and a component, 24 each
-RESERVE = 1.1  # an example of the next batch may take this multiple of what one of the last did
+RESERVE = 1.05  # an example of the next batch may take this multiple of what one of the last did
 
 
 class Part(NamedTuple):
