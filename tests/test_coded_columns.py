@@ -117,7 +117,7 @@ def test_rows_are_coded_at_the_evidence_bound(name):
     with torch.no_grad(), isolated_rng(0):
         trace, log_px = terms(model, Batch(x), 4)
     bound = -float((log_px + trace.log_ratio()).mean(0).sum()) / math.log(2)
-    assert 8 * len(code.data) == pytest.approx(bound, rel=5e-3)
+    assert 8 * len(code.data) == pytest.approx(bound, rel=1e-2)  # of few rows, whose first are coded without bits back
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)

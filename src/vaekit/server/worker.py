@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
+FEW = 8  # rows that are computed by one thread, as to share them among several takes longer
 T = TypeVar("T")
 
 
@@ -93,11 +95,13 @@ class Worker:
         return await asyncio.wrap_future(call.future)
 
     def _work(self) -> None:
+        threads = torch.get_num_threads()
         while calls := self._take():
             live = [call for call in calls if call.future.set_running_or_notify_cancel()]
             self.calls += len(live)
             if not live:
                 continue
+            torch.set_num_threads(1 if _are_few(live) else threads)
             try:
                 results = _results(live)
             except BaseException as error:  # whatever it is belongs to those who called
@@ -127,6 +131,10 @@ class Worker:
                 joined = set(map(id, taken))
                 self._calls = deque(call for call in self._calls if id(call) not in joined)
             return taken
+
+
+def _are_few(calls: list[_Call]) -> bool:
+    return calls[0].key is not None and sum(len(call.arguments[0]) for call in calls) <= FEW
 
 
 def _results(calls: list[_Call]) -> list[Any]:
