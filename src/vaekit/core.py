@@ -250,6 +250,13 @@ class Prior(Part):
     event: Size
     discrete: bool = False
 
+    @staticmethod
+    def latent_of(shapes: Shapes) -> Size:
+        """The latent shape, which a prior is bound to. Raises ValueError if it is not known yet."""
+        if shapes.latent is None:
+            raise ValueError("a prior is bound to the latent shape, which is not known yet")
+        return shapes.latent
+
     def prepare(self, embedded: Tensor, c: Tensor | None, encoder: Conditional) -> None:
         """Start the parameters from examples in the form that the encoder takes, once, before training."""
         return None

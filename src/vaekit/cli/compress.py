@@ -176,10 +176,10 @@ def _rows(text: str | None) -> slice | None:
 
 
 def _print_compressed(size: int, found: Compressed | CodecReport, path: Path) -> None:
-    share = f", {size / found.content:.1%} of {show.bytes_in_words(found.content)}" if found.content else ""
-    print(f"{show.bytes_in_words(size)}{share} in {path}")
     from vaekit.recipes.codec import NO_MODEL
 
+    share = f", {size / found.content:.1%} of {show.bytes_in_words(found.content)}" if found.content else ""
+    print(f"{show.bytes_in_words(size)}{share} in {path}")
     for reason, count in found.packed.items():
         if reason != NO_MODEL:  # a remark has said so
             note(f"{count:,} of {found.items:,} items are packed without the model: {reason}")

@@ -10,7 +10,7 @@ from torch import Size, Tensor, nn
 from torch.types import _size
 
 from vaekit.core import Conditional, Prior, Shapes
-from vaekit.distributions import NormalMixture
+from vaekit.distributions import DiagonalNormal, NormalMixture
 from vaekit.distributions.density import NONE, Density
 from vaekit.distributions.zuko import load_zuko
 
@@ -32,9 +32,8 @@ class AutoregressiveNormals(Density):
         with torch.autocast(value.device.type, enabled=False):
             z = value.float().flatten(-len(self.event_shape))
             logits, loc, log_var = self._normals(self.prior.masked.output(self._hidden(z)))
-            square = (z.unsqueeze(-1) - loc).square() * (-log_var).exp()
-            each = logits.log_softmax(-1) - 0.5 * (square + log_var + math.log(2 * math.pi))
-            return each.logsumexp(-1).sum(-1)
+            each = DiagonalNormal(loc, log_var, 0).log_prob_each(z.unsqueeze(-1))
+            return (logits.log_softmax(-1) + each).logsumexp(-1).sum(-1)
 
     def in_order(self, rows: int, choose: Callable[[int, NormalMixture], Tensor]) -> Tensor:
         """Latents (N, *event), one dimension after the other: ``choose`` gives those (N, 1) of a dimension, for their
@@ -104,9 +103,7 @@ class AutoregressivePrior(Prior):
 
     def bind(self, shapes: Shapes) -> Self:
         """The context, flattened, is an input of every dimension."""
-        if shapes.latent is None:
-            raise ValueError("a prior is bound to the latent shape, which is not known yet")
-        self.event, self.conditional = shapes.latent, shapes.c is not None
+        self.event, self.conditional = self.latent_of(shapes), shapes.c is not None
         context = shapes.c.numel() if shapes.c is not None else 0
         self.masked = Masked(self.event.numel(), context, 3 * self.components, self.hidden)
         self.masked.to(torch.get_default_device())

@@ -74,9 +74,7 @@ class CodePrior(Prior):
 
     def bind(self, shapes: Shapes) -> Self:
         """A latent (D,) is one code of D numbers, a latent (C, H, W) is H × W codes of C numbers."""
-        if shapes.latent is None:
-            raise ValueError("a prior is bound to the latent shape, which is not known yet")
-        self.event = shapes.latent
+        self.event = self.latent_of(shapes)
         return self
 
     @staticmethod

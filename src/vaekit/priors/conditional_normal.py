@@ -24,15 +24,13 @@ class ConditionalNormal(Prior):
 
     def bind(self, shapes: Shapes) -> Self:
         """Raises ValueError without a context."""
-        if shapes.latent is None:
-            raise ValueError("a prior is bound to the latent shape, which is not known yet")
+        self.event = self.latent_of(shapes)
         if shapes.c is None:
             raise ValueError(
                 "prior 'conditional-normal' depends on a context, but the model has none: "
                 "make it conditional, or use prior 'standard-normal'"
             )
-        self.event = shapes.latent
-        self.body = MLP(self.hidden).build([shapes.c], Size([2, *shapes.latent]))
+        self.body = MLP(self.hidden).build([shapes.c], Size([2, *self.event]))
         return self
 
     def forward(self, c: Tensor | None = None, encoder: Conditional | None = None) -> DiagonalNormal:

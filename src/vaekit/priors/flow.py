@@ -38,9 +38,7 @@ class FlowPrior(Prior):
 
     def bind(self, shapes: Shapes) -> Self:
         """One masked network for each transform; the context, flattened, is an input of all."""
-        if shapes.latent is None:
-            raise ValueError("a prior is bound to the latent shape, which is not known yet")
-        self.event, self.conditional = shapes.latent, shapes.c is not None
+        self.event, self.conditional = self.latent_of(shapes), shapes.c is not None
         self.register_buffer("like", torch.zeros(()), persistent=False)
         context = shapes.c.numel() if shapes.c is not None else 0
         self.transform = make_flow(self.kind, self.event.numel(), context, self.transforms, self.hidden)

@@ -25,9 +25,7 @@ class GaussianMixture(Prior):
 
     def bind(self, shapes: Shapes) -> Self:
         """Means (M, *latent) drawn from N(0, I) / 2, variances 1, equal weights."""
-        if shapes.latent is None:
-            raise ValueError("a prior is bound to the latent shape, which is not known yet")
-        self.event = shapes.latent
+        self.event = self.latent_of(shapes)
         self.logits = nn.Parameter(torch.zeros(self.components))
         self.loc = nn.Parameter(0.5 * torch.randn(self.components, *self.event))
         self.log_var = nn.Parameter(torch.zeros(self.components, *self.event))

@@ -17,10 +17,8 @@ class StandardNormal(Prior):
 
     def bind(self, shapes: Shapes) -> Self:
         """Nothing to learn."""
-        if shapes.latent is None:
-            raise ValueError("a prior is bound to the latent shape, which is not known yet")
-        self.event = shapes.latent
-        self.register_buffer("zero", torch.zeros(shapes.latent), persistent=False)
+        self.event = self.latent_of(shapes)
+        self.register_buffer("zero", torch.zeros(self.event), persistent=False)
         return self
 
     def forward(self, c: Tensor | None = None, encoder: Conditional | None = None) -> Distribution:
