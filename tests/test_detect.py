@@ -137,6 +137,7 @@ def test_p_values_are_uniform_and_thresholds_hold_the_rate():
         at = tasks.threshold(held, rate)
         np.testing.assert_array_equal(new >= at, p <= rate)
     assert tasks.threshold(held, 0.004) == math.inf
+    assert tasks.threshold(held, 1 - 1e-12) == np.nextafter(held.min(), np.inf)
 
 
 def test_held_out_rows_are_not_learned_from_and_their_p_values_are_uniform():

@@ -30,8 +30,12 @@ def painted(page, selector: str = ".panel .picture") -> np.ndarray:
 
 def viewport(page) -> tuple[float, float, float]:
     """The middle of the plane and the pixels of a unit, once all of it is there."""
-    page.wait_for_selector(".plane[data-complete=true]")
-    return tuple(float(part) for part in page.get_attribute(".plane", "data-view").split())
+    return tuple(float(part) for part in page.get_attribute(".plane[data-complete=true]", "data-view").split())
+
+
+def shown(page) -> list[float]:
+    """The point of the plane that is decoded, once the exact picture is there."""
+    return [float(part) for part in page.get_attribute(".plane[data-exact=true]", "data-shown").split()]
 
 
 def screen(page, x: float, y: float) -> tuple[float, float]:

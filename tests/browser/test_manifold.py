@@ -8,7 +8,7 @@ from vaekit import tasks
 from vaekit.data import Table
 from vaekit.data.pictures import as_pixels
 
-from .pages import eventually, painted, screen, viewport
+from .pages import eventually, painted, screen, shown, viewport
 
 
 def decoded(run, z, label=None) -> np.ndarray:
@@ -16,12 +16,6 @@ def decoded(run, z, label=None) -> np.ndarray:
     c = run.context(1, None if label is None else [label])
     x = tasks.decode(run.model, torch.from_numpy(np.array([z], np.float32)), c)
     return as_pixels(run.schema, x.numpy())[0, ..., 0]
-
-
-def shown(page) -> list[float]:
-    """The point that is decoded, once the exact picture is there."""
-    page.wait_for_selector(".plane[data-exact=true]")
-    return [float(part) for part in page.get_attribute(".plane", "data-shown").split()]
 
 
 @pytest.mark.parametrize("point", [(0.5, -0.25), (-1.2, 1.4)])

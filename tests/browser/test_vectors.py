@@ -12,7 +12,7 @@ from vaekit.recipes.detection import surprises
 from vaekit.server import Host
 from vaekit.server.page import facts
 
-from .pages import eventually
+from .pages import eventually, shown
 
 DECODE = """async (z) => {
   const answer = await fetch("page/decode?run=signals&as=numbers", { method: "POST", body: Float32Array.from(z) });
@@ -43,8 +43,7 @@ def test_one_scale_suits_all_entries_of_a_signal(runs):
 def test_vectors_are_decoded_sampled_and_encoded_as_lines(open_page, runs, places):
     run, examples = runs["signals"], choose_examples(runs["signals"])
     page = open_page("#/manifold?run=signals")
-    page.wait_for_selector(".plane[data-exact=true]")
-    z = torch.tensor([[float(part) for part in page.get_attribute(".plane", "data-shown").split()]])
+    z = torch.tensor([shown(page)])
     x = run.schema.restore(tasks.decode(run.model, z).numpy(), round=False)
     np.testing.assert_allclose(points(page, ".decoded"), places(x), atol=1e-3)
     near = page.evaluate(DECODE, z[0].tolist())

@@ -138,8 +138,10 @@ def p_values(scores: np.ndarray, held_out: np.ndarray) -> np.ndarray:
 
 
 def threshold(held_out: np.ndarray, rate: float) -> float:
-    """The smallest score whose p-value is at most ``rate``; infinite where there are too few held-out scores for it."""
-    exceeding = math.floor(rate * (1 + len(held_out)) + 1e-9) - 1
+    """The smallest score above a held-out one whose p-value is at most ``rate``; infinite where there are too few
+    held-out scores for it.
+    """
+    exceeding = min(math.floor(rate * (1 + len(held_out)) + 1e-9), len(held_out)) - 1
     return float(np.nextafter(np.sort(held_out)[-1 - exceeding], np.inf)) if exceeding >= 0 else math.inf
 
 
