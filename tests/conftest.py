@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from sklearn.datasets import load_digits
 from torch import Size, Tensor
 
@@ -18,6 +19,10 @@ from vaekit.networks import MLP
 from vaekit.noise import isolated_rng
 from vaekit.posteriors import DiagonalNormal
 from vaekit.priors import StandardNormal
+
+# A test has the same examples in every run, however slow the machine is; with VAEKIT_FUZZ in the environment, new ones.
+settings.register_profile("vaekit", deadline=None, derandomize="VAEKIT_FUZZ" not in os.environ)
+settings.load_profile("vaekit")
 
 
 @pytest.fixture(autouse=True)

@@ -83,7 +83,7 @@ def test_every_layout_is_coded(x):
     assert found.coded == len(x) or x[0].size == 1, found.packed
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 20), st.integers(0, 2**32 - 1), st.sampled_from(["u1", "<i2", ">i4", "<f4", "f8"]), st.booleans())
 def test_any_array_comes_back(run, n, seed, dtype, is_far):
     generator = np.random.default_rng(seed)

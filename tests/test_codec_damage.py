@@ -103,7 +103,7 @@ def damaged(data: bytes, ways: list[tuple[int, int, bytes | None]]) -> bytes:
     return data
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(WAYS, min_size=1, max_size=3))
 def test_no_damage_ever_yields_other_bytes(run, blob, ways):
     try:
@@ -116,7 +116,7 @@ def test_no_damage_ever_yields_other_bytes(run, blob, ways):
         assert content == X[start : start + count].tobytes()
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(WAYS, min_size=1, max_size=3))
 def test_damage_that_no_check_sees_yields_no_other_bytes(run, blob, ways):
     reader, stream = Reader(blob), io.BytesIO()
@@ -132,7 +132,7 @@ def test_damage_that_no_check_sees_yields_no_other_bytes(run, blob, ways):
         assert "damaged" in str(error)  # noqa: PT017 - both are fine
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.binary(max_size=200), st.integers(1, 16))
 def test_random_codes_are_refused_or_decode_to_something(run, code, n):
     codec = Codec(run, of_array(run, pictures(1)).items)

@@ -133,7 +133,7 @@ def test_files_of_other_columns_come_back(run, tmp_path):
     assert unpacked(run, packed(run, path)) == path.read_bytes()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.binary(max_size=40), max_size=8))
 def test_any_lines_come_back(run, parts):
     content = b"".join(part.replace(b"\n", b",") + b"\n" for part in parts)

@@ -253,7 +253,7 @@ NUMBERS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(columns=st.lists(NUMBERS, min_size=2, max_size=4), holes=st.lists(st.integers(0, 119), max_size=40))
 def test_recorded_values_come_back(columns, holes):
     columns = {f"c{i}": list(values) for i, values in enumerate(columns)}
@@ -271,7 +271,7 @@ def test_recorded_values_come_back(columns, holes):
         assert restored[name].to_list() == frame[name].to_list()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-1e300, 1e300), min_size=5, max_size=30, unique=True))
 def test_continuous_values_come_back_to_seven_digits(values):
     schema = TableSchema.infer(pl.DataFrame({"a": values}))

@@ -162,7 +162,7 @@ def _png() -> bytes:
     return stream.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(width=32), min_size=1))
 def test_numbers_come_back_from_json_to_the_bit(values):
     array = np.array(values, np.float32)

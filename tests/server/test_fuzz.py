@@ -18,7 +18,7 @@ def test_no_request_breaks_the_server(client, path):
     schema = schemathesis.openapi.from_dict(document)
     (operation,) = (one.ok() for one in schema.get_all_operations() if one.ok().path == f"/{path}")
 
-    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(max_examples=8, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
     @given(operation.as_strategy())
     def ask(case):
         made = case.as_transport_kwargs(base_url=ADDRESS)
