@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -104,7 +104,7 @@ class Guard:
         if origin in self.settings.origins:
             return None
         unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE
-        if origin is not None and unsafe and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and unsafe and origin.partition("://")[2].lower() != host.lower():
             return 403, f"pages of {origin[:80]} may not use this server; allow them with --allow-origin"
         visited = headers.get("sec-fetch-mode") == "navigate" and not unsafe
         if site not in ("none", "same-origin") and not visited:
@@ -126,7 +126,7 @@ class Guard:
         kind, _, shown = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and _same(shown.strip(), token):
             return True
-        cookie = _cookies(headers).get(_cookie_name(headers), "")
+        cookie = HTTPConnection(scope).cookies.get(_cookie_name(headers), "")
         return _same(cookie, _digest(token))
 
     def _shows_token(self, scope: Scope) -> bool:
@@ -149,13 +149,6 @@ def _cookie_name(headers: Headers) -> str:
     """One for each port, as browsers send cookies to all ports of a host."""
     port = "".join(filter(str.isdigit, headers.get("host", "").rpartition(":")[2]))
     return f"vaekit-{port or 80}"
-
-
-def _cookies(headers: Headers) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
-    except CookieError:
-        return {}
 
 
 def _digest(token: str) -> str:
