@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,8 @@ def test_requests_end_before_the_server_does(server):
     assert begun.wait(60)
     asking = threading.Thread(target=lambda: statuses.append(ask(port)))
     asking.start()
-    while not worker.waiting:
-        pass
+    while not worker.waiting and asking.is_alive():
+        time.sleep(0.001)
     started.should_exit = True
     end.set()
     asking.join(60)

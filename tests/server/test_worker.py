@@ -25,7 +25,7 @@ class Held:
 
     def __call__(self) -> str:
         self.begun.set()
-        assert self.end.wait(10)
+        assert self.end.wait(60)
         return "held"
 
 
@@ -138,6 +138,23 @@ def test_more_than_may_wait_are_refused(worker):
     asyncio.run(main())
 
 
+def test_dropped_calls_keep_nobody_out(worker):
+    async def main():
+        held, task = await busy(worker)
+        for _ in range(4):
+            dropped = asyncio.create_task(worker.run(int))
+            await asyncio.sleep(0)
+            dropped.cancel()
+            await asyncio.sleep(0)
+        kept = asyncio.create_task(worker.run(lambda: "kept"))
+        await asyncio.sleep(0)
+        held.end.set()
+        await task
+        return await kept
+
+    assert asyncio.run(main()) == "kept"
+
+
 def test_errors_belong_to_those_who_called(worker):
     def fail(x: np.ndarray) -> np.ndarray:
         raise ValueError("no")
@@ -160,7 +177,8 @@ def test_stopping_ends_what_runs_and_cancels_what_waits():
         waiting = asyncio.create_task(worker.run(int))
         await asyncio.sleep(0.01)
         stopping = asyncio.create_task(asyncio.to_thread(worker.stop))
-        await asyncio.sleep(0.01)
+        while worker.waiting:
+            await asyncio.sleep(0.001)
         held.end.set()
         await stopping
         with pytest.raises(asyncio.CancelledError):

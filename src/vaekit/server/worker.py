@@ -88,7 +88,11 @@ class Worker:
 
     async def _submit(self, call: _Call) -> Any:
         with self._changed:
-            if self._stopping or len(self._calls) >= self.most_waiting:
+            if self._stopping:
+                raise BusyError("the server is stopping")
+            if len(self._calls) >= self.most_waiting:
+                self._calls = deque(each for each in self._calls if not each.future.cancelled())
+            if len(self._calls) >= self.most_waiting:
                 raise BusyError(f"{len(self._calls)} requests wait already; try again in a moment")
             (self._calls.appendleft if call.urgent else self._calls.append)(call)
             self._changed.notify()
