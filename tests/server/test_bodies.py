@@ -33,7 +33,7 @@ X = np.zeros((1, 8, 8), np.uint8)
     ("path", "content", "words"),
     [
         ("/encode", {}, ["x: field required"]),
-        ("/encode", {"x": []}, ["(N, 8, 8)"]),
+        ("/encode", {"x": []}, ["at least one item"]),
         ("/encode", {"x": 3}, ["(N, 8, 8)"]),
         ("/encode", {"x": "digits.npy"}, ["numbers"]),
         ("/encode", {"x": [[[0] * 8] * 7]}, ["(N, 8, 8)", "(1, 7, 8)"]),
@@ -116,6 +116,7 @@ def test_types_are_strict(client):
     refused(client.post("/encode", json={"x": X.tolist()}, headers={"Accept": "text/html"}), 406, "text/html")
     refused(client.post("/encode", json={"x": X.tolist()}, headers={"Accept": PNG}), 406, PNG)
     refused(client.get("/encode"), 405, "/encode takes POST, not GET")
+    refused(client.post("/docs"), 405, "/docs takes GET, not POST")
     refused(client.get("/nothing/here"), 404, "/docs")
     assert (
         client.post("/encode", content=body, headers={"Content-Type": "application/JSON; charset=utf-8"}).status_code
@@ -127,6 +128,9 @@ def test_items_and_options_have_limits(client):
     z = np.zeros((601, 2), np.float32)
     refused(client.post("/decode", content=npy(z), headers={"Content-Type": NPY}), 413, "at most 600 items", "601")
     refused(client.post("/sample", json={"n": 601}), 413, "600")
+    for path in ("encode", "detect", "score", "impute", "compress"):
+        none = npy(np.empty((0, 8, 8), np.uint8))
+        refused(client.post(f"/{path}", content=none, headers={"Content-Type": NPY}), 422, "at least one item")
     refused(client.post("/sample?n=3", json={"n": 3}), 422, "n is given twice")
 
 

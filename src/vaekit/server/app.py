@@ -42,9 +42,10 @@ def create_app(host: Host, settings: Settings | None = None) -> FastAPI:
     )
     app.state.host, app.state.worker, app.state.settings = host, worker, settings
     app.state.metrics = Metrics(worker)
-    handle_errors(app)
-    for module in (service, about, metrics, page, live, shell):
-        app.include_router(module.router)
+    routers = [module.router for module in (service, about, metrics, page, live, shell)]
+    handle_errors(app, routers)
+    for router in routers:
+        app.include_router(router)
     _surround(app, settings)
     return app
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from .hosting import UnknownRunError
@@ -30,8 +31,10 @@ def answer(status: int, sentence: str, headers: dict[str, str] | None = None) ->
     return JSONResponse({"error": sentence}, status, headers)
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Let an app answer every exception in this way."""
+def handle_errors(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Let an app answer every exception in this way; of a path of the ``routers`` it says which methods there are."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    methods = {route.path: ", ".join(sorted(route.methods or ())) for route in routes}
 
     @app.exception_handler(RefusedError)
     async def refused(request: Request, error: RefusedError) -> JSONResponse:
@@ -53,7 +56,7 @@ def handle_errors(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code not in (404, 405):
             return answer(error.status_code, str(error.detail), dict(error.headers or {}))
-        path, allowed = request.url.path[:80], _methods(request)
+        path, allowed = request.url.path[:80], methods.get(request.url.path)
         if not allowed:
             return answer(404, f"there is nothing at {path}; /docs lists what there is")
         return answer(405, f"{path} takes {allowed}, not {request.method}", {"Allow": allowed})
@@ -67,8 +70,13 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("unexpected error", exc_info=error)
-        return answer(500, f"unexpected {type(error).__name__} in the server; its log says more")
+        return answer(500, unforeseen(error))
+
+
+def unforeseen(error: Exception) -> str:
+    """What is said of an error that is nobody's but the server's; its log says more."""
+    log.error("unexpected error", exc_info=error)
+    return f"unexpected {type(error).__name__} in the server; its log says more"
 
 
 def sentence_of(errors: Sequence[Any], skipped: int = 0) -> str:
@@ -81,8 +89,3 @@ def sentence_of(errors: Sequence[Any], skipped: int = 0) -> str:
     given = first.get("input")
     shown = "" if isinstance(given, dict | list | bytes | None) else f", got {str(given)[:80]!r}"
     return problem if first["type"] == "value_error" else f"{place}: {problem[:1].lower()}{problem[1:]}{shown}"
-
-
-def _methods(request: Request) -> str:
-    """What methods a path of the service has; files of the page are looked for at any other."""
-    return ", ".join(sorted(map(str.upper, request.app.openapi()["paths"].get(request.url.path, {}))))

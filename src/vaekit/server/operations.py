@@ -77,7 +77,9 @@ class Operator:
         return (rows,) if c is None else (rows, c.numpy())
 
     def check(self, n: int, samples: int = 1) -> None:
-        """Raise RefusedError where that is more than one request may ask for."""
+        """Raise RefusedError where that is nothing, or more than one request may ask for."""
+        if n < 1:
+            raise RefusedError(422, "expected at least one item, got none")
         if n > self.settings.items:
             raise RefusedError(413, f"a request has at most {self.settings.items:,} items, this one {n:,}")
         if samples > self.settings.samples:
@@ -112,8 +114,6 @@ class Operator:
         self, key: Hashable, task: Callable[..., torch.Tensor], rows: Rows, at_once: int = ROWS
     ) -> np.ndarray:
         """A task that treats each row by itself: in parts, between which others come, joined with theirs."""
-        if not len(rows[0]):
-            raise RefusedError(422, "expected at least one item, got none")
         key = (key, id(self.run), self.run.model, *(part.shape[1:] for part in rows))
 
         def numbers(*part: np.ndarray) -> np.ndarray:
