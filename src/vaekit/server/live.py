@@ -13,7 +13,7 @@ from vaekit import tasks
 
 from .depends import GivenHost, GivenWorker, chosen
 from .encoding import decode
-from .errors import sentence_of
+from .errors import sentence_of, unforeseen
 from .hosting import Host
 from .items import message
 from .worker import BusyError, Worker
@@ -87,3 +87,5 @@ async def _respond(text: str, host: Host, worker: Worker) -> bytes | str | dict[
         return {"id": id, "error": sentence_of(error.errors())}
     except (ValueError, TypeError, OSError, KeyError, BusyError) as error:
         return {"id": id, "error": str(error.args[0]) if error.args else type(error).__name__}
+    except Exception as error:
+        return {"id": id, "error": unforeseen(error)}
