@@ -13,16 +13,14 @@ import numpy as np
 from PIL import Image
 
 from vaekit import __version__, tasks
-from vaekit.data import TableSchema
 from vaekit.evaluation.subsets import subset
-from vaekit.recipes import Examples
 
 from . import items
 from .bundle import bundle
 from .encoding import decode
 from .hosting import Hosted
 from .page import facts
-from .page_points import LABEL, labels
+from .page_points import data_facts, labels, no_data
 from .page_training import about, progress
 from .plane import Plane
 
@@ -78,28 +76,20 @@ def _data(hosted: Hosted, plane: Plane, most: int, answers: dict[str, Any]) -> d
     try:
         examples, feed = hosted.examples(), hosted.feed()
     except (OSError, ValueError) as error:
-        answers["page/data"] = {"count": 0, "why": str(error), "by": []}
+        answers["page/data"] = no_data(error)
         return {"count": 0, "points": "", "items": None}
     chosen = subset(len(feed), most)
     some, part = feed.select(chosen), examples.at(chosen.numpy())
     if len(part) < len(examples):
         part = replace(part, description=f"some of {part.description}")
     x, z = some.batch(slice(None)).x.numpy(), tasks.encode(hosted.run.model, some).numpy()
-    by = _colors(hosted, part, answers)
-    answers["page/data"] = {"count": len(part), "description": part.description, "by": by}
+    told = answers["page/data"] = data_facts(part, hosted.run.schema)
+    for name in told["by"]:
+        names, values = labels(part, name)
+        answers[f"page/colors/{name}"] = {"names": names, "values": values}
     points = base64.b64encode(plane.coordinates(z).astype("<f4").tobytes()).decode()
     both = np.concatenate([x, tasks.reconstruct(hosted.run.model, some).numpy()])
     return {"count": len(part), "points": points, "items": _pack(hosted, both)}
-
-
-def _colors(hosted: Hosted, examples: Examples, answers: dict[str, Any]) -> list[str]:
-    """What items are coloured by, with the answers about it."""
-    by = [] if examples.y is None else [LABEL]
-    by += list(hosted.run.schema.columns) if isinstance(hosted.run.schema, TableSchema) else []
-    for name in by:
-        names, values = labels(examples, name)
-        answers[f"page/colors/{name}"] = {"names": names, "values": values}
-    return by
 
 
 def _pack(hosted: Hosted, x: np.ndarray) -> dict[str, Any]:

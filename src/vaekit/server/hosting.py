@@ -13,7 +13,7 @@ import torch
 from vaekit import tasks
 from vaekit.recipes import Run
 from vaekit.recipes.examples import Examples, choose_examples
-from vaekit.store import RunFolder, runs_in
+from vaekit.store import RunFolder
 from vaekit.training import Feed
 
 from .encoding import Axes, Encoding, decode
@@ -58,12 +58,8 @@ class Hosted:
 
     def fact(self, key: Any, compute: Callable[[], T]) -> T:
         """What ``compute`` gives, computed once for each state of the run; ``key`` is hashable."""
-        run = self.run
         if key not in self._facts:
-            value = compute()
-            if run is not self._run:
-                return value
-            self._facts[key] = value
+            self._facts[key] = compute()
         return self._facts[key]
 
     def stale(self) -> bool:
@@ -135,10 +131,10 @@ class Host:
             raise ValueError("expected at least one run to serve, got none")
 
     @classmethod
-    def open(cls, paths: Iterable[str | Path], device: str = "auto") -> Host:
-        """The runs in these folders, or in the folders below them. Raises OSError or ValueError if there is none."""
+    def open(cls, folders: Iterable[str | Path], device: str = "auto") -> Host:
+        """The runs in these folders, such as :func:`vaekit.store.runs_in` finds, each read when first asked for."""
         found: dict[str, Hosted] = {}
-        for path in [run for given in paths for run in runs_in(given)]:
+        for path in map(Path, folders):
             name = _free_name(path, found)
             found[name] = Hosted(name, path, device=device)
         return cls(found.values())

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 
 from vaekit import tasks
-from vaekit.data import TableSchema
+from vaekit.data import Schema, TableSchema
 from vaekit.recipes import Examples
 
 from . import items
@@ -35,10 +35,8 @@ async def data(hosted: GivenRun, worker: GivenWorker) -> dict[str, Any]:
     try:
         examples = await worker.run(hosted.examples)
     except (OSError, ValueError) as error:
-        return {"count": 0, "why": str(error), "by": []}
-    by = [] if examples.y is None else [LABEL]
-    by += list(hosted.run.schema.columns) if isinstance(hosted.run.schema, TableSchema) else []
-    return {"count": len(examples), "description": examples.description, "by": by}
+        return no_data(error)
+    return data_facts(examples, hosted.run.schema)
 
 
 @router.get("/points")
@@ -64,8 +62,7 @@ async def points(hosted: GivenRun, worker: GivenWorker, first: str = "0", second
 @router.get("/colors")
 async def colors(hosted: GivenRun, worker: GivenWorker, by: str = LABEL) -> Response:
     """``values`` of the examples: positions in ``names`` (-1 where unknown), or numbers (null) where names are null."""
-    examples = await worker.run(hosted.examples)
-    names, values = await worker.run(hosted.fact, ("colors", by), lambda: labels(examples, by))
+    names, values = await worker.run(hosted.fact, ("colors", by), lambda: labels(hosted.examples(), by))
     return Response(json.dumps({"names": names, "values": values}), media_type=JSON)
 
 
@@ -77,12 +74,24 @@ async def some_items(hosted: GivenRun, worker: GivenWorker, index: Index, recons
     return items.response(hosted.run.schema, x)
 
 
+def no_data(error: Exception) -> dict[str, Any]:
+    """What is said of data that cannot be had."""
+    return {"count": 0, "why": str(error), "by": []}
+
+
+def data_facts(examples: Examples, schema: Schema | TableSchema) -> dict[str, Any]:
+    """What is said of examples: how many, which they are, and what they can be coloured by."""
+    by = [] if examples.y is None else [LABEL]
+    by += schema.columns if isinstance(schema, TableSchema) else []
+    return {"count": len(examples), "description": examples.description, "by": by}
+
+
 def positions(text: str, count: int) -> np.ndarray:
     """The positions of examples that a text such as ``3,17,4`` names. Raises :class:`RefusedError`."""
     parts = text.split(",")
     if len(parts) > MOST:
         raise RefusedError(422, f"expected at most {MOST} positions, got {len(parts)}")
-    wrong = [part for part in parts if not (part.isascii() and part.isdecimal() and int(part) < count)]
+    wrong = [part for part in parts if not (part.isascii() and part.isdecimal() and float(part) < count)]
     if wrong:
         raise RefusedError(422, f"expected positions from 0 to {count - 1:,}, got {wrong[0][:20]!r}")
     return np.array([int(part) for part in parts])
