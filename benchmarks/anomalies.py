@@ -168,9 +168,8 @@ def _interval(differences: np.ndarray) -> list[float]:
 
 
 def measure(seeds: int, rows: int, only: list[str], cache: Path) -> dict[str, object]:
-    """Measure what is missing, of the methods ``only`` if there are any, and sum up."""
-    measure_tables(cache, only or list(METHODS), seeds, rows)
-    known = json.loads(cache.read_text())
+    """Measure what is missing, of the methods ``only`` (``images`` among them) if there are any, and sum up."""
+    known = measure_tables(cache, [name for name in only or METHODS if name != "images"], seeds, rows)
     images = measure_images(cache.with_name("anomalies-images.json")) if not only or "images" in only else {}
     return {"seeds": seeds, "rows": rows, **summary(known, list(METHODS), seeds, rows), "images": images}
 
