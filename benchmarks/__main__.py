@@ -270,7 +270,7 @@ def main() -> None:
     parser.add_argument("--run", help="of nats: judge this run instead of training one")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=400, help="of members: training steps in a round")
-    parser.add_argument("--only", default="", help="of members: how the names of cases begin; of anomalies: methods, images")
+    parser.add_argument("--only", default="", help="of members: first letters of cases; of anomalies: methods, images")
     parser.add_argument("--seeds", type=int, default=1, help="of synthesis and anomalies: how many")
     parser.add_argument("--rows", type=int, default=50_000, help="of anomalies: the most of a table")
     parser.add_argument("--requests", type=int, default=20_000, help="of service: over how many memory is watched")
