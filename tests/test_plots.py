@@ -90,6 +90,11 @@ def test_samples_stand_in_order_on_white():
     assert np.all(mosaic[20] == 1)
 
 
+def test_grids_are_about_square_with_a_full_last_row():
+    (ax,) = plots.samples(np.zeros((100, 10, 12))).axes  # nine columns would be nearer to a square
+    assert ax.get_images()[0].get_array().shape == (10 * 11 - 1, 10 * 13 - 1)
+
+
 def test_values_a_little_outside_are_clipped():
     (ax,) = plots.samples([[[-0.1, 0.5], [1.2, 1.0]]]).axes
     np.testing.assert_array_equal(ax.get_images()[0].get_array(), [[0, 0.5], [1, 1]])

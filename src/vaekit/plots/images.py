@@ -3,6 +3,8 @@
 An example is an image (H, W) or (H, W, C) in [0, 1], or a vector (D,), which is drawn as a line over its entries.
 """
 
+import math
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -29,7 +31,7 @@ def samples(images: ArrayLike, *, columns: int | None = None, title: str | None 
     """
     tiles = items("images", images, "N")
     if columns is None:
-        columns = max(1, round(float(np.sqrt(len(tiles) * aspect(tiles)))))
+        columns = _about_square(len(tiles), aspect(tiles))
     if columns < 1:
         raise ValueError(f"columns must be at least 1, got {columns}.")
     columns = min(columns, len(tiles))
@@ -38,6 +40,13 @@ def samples(images: ArrayLike, *, columns: int | None = None, title: str | None 
     draw_tiles(ax, tiles, columns, gap=thin_gap(tiles))
     ax.set_title(title or "")
     return figure
+
+
+def _about_square(n: int, aspect: float) -> int:
+    """The columns of a grid whose last row is as full as can be, a quarter more or less than make it square."""
+    square = math.sqrt(n * aspect)
+    near = range(math.ceil(0.75 * square), math.floor(1.25 * square) + 1) or [max(1, round(square))]
+    return min(near, key=lambda columns: (-n % columns, abs(columns - square)))
 
 
 @styled
