@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 from vaekit.recipes import Run, TrainRequest, train
 
 from .chromium import NAMES, find
+from .pages import PATIENCE
 
 VIEWPORT = {"width": 960, "height": 720}
 TINY = {
@@ -84,7 +85,7 @@ def address(runs) -> Iterator[str]:
     assert ready.wait(60), "the server did not start"
     yield found[0]
     server.should_exit = True
-    thread.join(20)
+    thread.join(PATIENCE)
 
 
 @pytest.fixture(scope="package")
@@ -115,7 +116,7 @@ def open_page(browser, context, address) -> Iterator[Callable]:
         own = browser.new_context(**{"viewport": VIEWPORT, **options}) if options else context
         page = own.new_page()
         opened.append(own if options else page)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(1000 * PATIENCE)
         if not allow_errors:
             page.on("pageerror", lambda error: problems.append(str(error)))
             page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)

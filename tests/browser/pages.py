@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 T = TypeVar("T")
+PATIENCE = 60.0  # seconds, many times what anything takes
 
 
-def eventually(look: Callable[[], T], true: Callable[[T], bool] = bool, seconds: float = 20) -> T:
+def eventually(look: Callable[[], T], true: Callable[[T], bool] = bool, seconds: float = PATIENCE) -> T:
     """What there is to see, once it is as it should be. The page's policy forbids Playwright's own way to wait."""
     end = time.monotonic() + seconds
     while not true(found := look()):

@@ -14,13 +14,14 @@ from vaekit.server import Host
 from vaekit.server.bundle import VIEWS
 from vaekit.server.export import export_page, record
 
-from .pages import eventually, painted, screen
+from .pages import PATIENCE, eventually, painted, screen
 
 
 @pytest.fixture
 def open_file(browser):
     """Open a file; nothing may be asked of the network, and no errors be logged."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(1000 * PATIENCE)
     page, problems = context.new_page(), []
     page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
     page.on("pageerror", lambda error: problems.append(str(error)))

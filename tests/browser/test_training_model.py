@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from vaekit import store
 from vaekit.server import Host
 from vaekit.server.page_training import about, progress
 
@@ -20,21 +21,20 @@ def test_curves_follow_a_training(open_page, runs):
     config, history = run.path / "config.json", metrics.read_text()
     planned = config.read_text()
     try:
-        config.write_text(
-            json.dumps(json.loads(planned) | {"request": {**json.loads(planned)["request"], "epochs": 3}})
-        )
+        content = json.loads(planned)
+        store.write_json(config, content | {"request": content["request"] | {"epochs": 3}})
         page = open_page("#/training?run=wide")
         eventually(lambda: page.text_content(".status"), lambda text: text.startswith("Training: epoch 3 of 3"))
         page.click("summary")
         assert [row[0] for row in numbers(page)] == ["2", "1"]
         assert float(numbers(page)[0][1].replace(",", "")) == pytest.approx(run.history[1]["loss"], abs=6e-4)
         row = {**run.history[-1], "epoch": 3, "loss": 12.3456}
-        metrics.write_text(history + json.dumps(row) + "\n")
+        store.append_jsonl(metrics, row)
         eventually(lambda: page.text_content(".status"), lambda text: text == "Trained for 3 epochs.")
         assert numbers(page)[0][:2] == ["3", "12.346"]
     finally:
-        config.write_text(planned)
-        metrics.write_text(history)
+        store.write_text(config, planned)
+        store.write_text(metrics, history)
     page.check("fieldset input[value=digits]")
     chart = page.locator("figure:has-text('Loss') svg.chart")
     eventually(
