@@ -5,7 +5,15 @@ import pytest
 from .pages import eventually
 
 COLORS = {"runOnly": ["color-contrast", "link-in-text-block"]}  # the rules that colours can break
-VIEWS = ("manifold", "clusters", "walk", "item", "samples", "training", "model")
+VIEWS = {  # and what is there once a view has read all that it needs
+    "manifold": ".plane[data-complete=true]",
+    "clusters": ".plane[data-complete=true]",
+    "walk": ".strip .picture",
+    "item": ".neighbors .picture",
+    "samples": "canvas.gallery",
+    "training": ".chart path.line",
+    "model": ".facts",
+}
 
 
 def titles(page) -> list[str]:
@@ -21,7 +29,7 @@ def test_tabs_runs_and_the_address_agree(open_page, runs):
     assert page.url.split("#/")[1].startswith("manifold")
     assert page.locator("#run option").all_text_contents() == list(runs)
     page.click("#tabs a:has-text('Clusters')")
-    assert page.text_content("h1") == "Clusters"
+    eventually(lambda: page.text_content("h1"), lambda text: text == "Clusters")
     assert page.locator("#tabs a[aria-current=page]").all_text_contents() == ["Clusters"]
     page.select_option("#run", "table")
     eventually(lambda: page.url, lambda url: url.endswith("#/clusters?run=table"))
@@ -49,11 +57,21 @@ def test_a_lost_connection_is_said(open_page):
     eventually(lambda: page.text_content("#message"), lambda text: "does not answer" in text)
 
 
+def test_a_view_that_is_left_asks_for_nothing_more(open_page):
+    page = open_page("#/model?run=digits")
+    page.route("**/page/walk*", lambda route: None)  # never answered
+    with page.expect_request("**/page/walk*"):
+        page.evaluate("location.hash = '#/walk?run=digits'")
+    with page.expect_event("requestfailed", lambda request: "page/walk" in request.url):
+        page.evaluate("location.hash = '#/samples?run=digits'")
+    page.wait_for_selector("canvas.gallery")
+
+
 def visit(page, view: str) -> None:
     """Go to a view and wait until it has read what it needs."""
     page.evaluate(f"location.hash = '#/{view}?run=digits'")
     eventually(lambda: page.locator(f"#tabs a[aria-current][href^='#/{view}']").count())
-    page.wait_for_load_state("networkidle")
+    page.wait_for_selector(f"#view {VIEWS[view]}")
 
 
 def test_no_view_breaks_a_rule_of_accessibility(open_page):

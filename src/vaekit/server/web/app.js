@@ -9,7 +9,8 @@
  * and gets
  *   app.run                       what is known of the chosen run: see `/page/run`
  *   app.runs                      the names of all: [{name}]
- *   app.api(path, options)        asks the server about the chosen run (lib/api.js); errors are shown, and thrown
+ *   app.api(path, options)        asks the server about the chosen run (lib/api.js), until the view is left; errors are
+ *                                 shown, and thrown; `as: "items"` reads items of whatever kind the run's are
  *   app.live                      the live connection (lib/live.js)
  *   app.announce(text)            said to screen readers
  *   app.message(text, kind)       a line above the view: kind "note", "busy" or "error"; null takes it away
@@ -102,9 +103,15 @@ function leave() {
 /** What a view is given. */
 function appFor(run, runs) {
   const { signal } = left;
-  const api = async (path, options = {}) => {
+  const items = run.kind === "image" ? "pictures" : "json";
+  const api = async (path, { query, as, signal: own, ...options } = {}) => {
     try {
-      return await request(path, { signal, ...options, query: { run: run.name, ...options.query } });
+      return await request(path, {
+        ...options,
+        query: { run: run.name, ...query },
+        as: as === "items" ? items : as,
+        signal: own ? AbortSignal.any([signal, own]) : signal,
+      });
     } catch (error) {
       if (error.name !== "AbortError" && !signal.aborted) message(error.message, "error");
       error.shown = true;

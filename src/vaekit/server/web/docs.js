@@ -1,5 +1,6 @@
 /** The page about the service: what each route takes and answers, with an example of the run to send. */
 
+import { request } from "./lib/api.js";
 import { button, field, fill, h, select } from "./lib/dom.js";
 import { themeSwitch } from "./lib/theme.js";
 
@@ -89,13 +90,7 @@ function route(path, method, operation, run) {
 
 async function start() {
   const run = new URLSearchParams(location.search).get("run");
-  const query = run ? `?run=${encodeURIComponent(run)}` : "";
-  const [described, info] = await Promise.all([`openapi.json${query}`, `info${query}`].map(async (path) => {
-    const response = await fetch(path);
-    const content = await response.json();
-    if (!response.ok) throw new Error(content.error);
-    return content;
-  }));
+  const [described, info] = await Promise.all(["openapi.json", "info"].map((path) => request(path, { query: { run } })));
   byId("about").textContent = described.info.description.replaceAll("`", "").replaceAll("\n", " ");
   fill(byId("routes"), ...Object.entries(described.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => route(path, method, operation, run))));
@@ -106,4 +101,4 @@ async function start() {
 }
 
 themeSwitch(byId("theme"), () => {});
-start().catch((error) => { byId("message").textContent = error.message || "There is no connection to the server."; });
+start().catch((error) => { byId("message").textContent = error.message; });

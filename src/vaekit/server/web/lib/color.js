@@ -1,4 +1,4 @@
-/** Colours of classes and of numbers, the same as in the pictures that vaekit draws, and a mark for each class. */
+/** Colours of classes and of numbers, the same as in the pictures that vaekit draws. */
 
 // Ten colours told apart with impaired colour vision: M. A. Petroff, arXiv:2107.02270; then the same, darker.
 const PETROFF = [

@@ -99,7 +99,7 @@ export function neighborList(app, data) {
   const show = newest(async (signal, { index, distance }) => {
     const query = { index: index.join(",") };
     const [answer, named] = await Promise.all([
-      app.api("page/items", { query, as: run.kind === "image" ? "pictures" : "json", signal }), labels]);
+      app.api("page/items", { query, as: "items", signal }), labels]);
     if (signal.aborted) return;
     const label = (i) => named?.names?.[named.values[i]] ?? "";
     fill(list, run.kind === "table" ? rows(run, answer, index) : index.map((i, k) => {

@@ -12,7 +12,7 @@ const SHAPED = 3.5; // radius in CSS pixels from which marks have shapes
 const CROWD = 64; // points in a pixel beyond which it is as opaque as can be
 const FAINT = 0.3; // opacity of what is below
 
-/** The shapes of `MARKS` (lib/color.js), as what is inside: u to the right, v downwards, both from -1 to 1. */
+/** The marks of classes, as what is inside: u to the right, v downwards, both from -1 to 1. */
 const SHAPES = [
   (u, v) => u * u + v * v <= 1, // circle
   (u, v) => Math.max(Math.abs(u), Math.abs(v)) <= 0.78, // square

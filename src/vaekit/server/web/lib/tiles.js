@@ -48,7 +48,7 @@ export class Tiles {
     return Math.round(Math.log2((this.spacing * viewport.unit) / pixels));
   }
 
-  /** Draw what is known, coarse to fine, and ask for what is missing, the middle first. */
+  /** Draw what is known, coarse to fine, and ask for what is missing, the middle first; whether all of it is there. */
   draw(context, viewport, pixels) {
     const level = (this.shown = this.level(viewport, pixels));
     context.imageSmoothingEnabled = false;
@@ -56,11 +56,12 @@ export class Tiles {
       for (const [key, tile] of this.#visible(tiles, viewport, level)) this.#paint(context, viewport, key, tile);
     }
     this.#rule(context, viewport, level);
-    const missing = this.#needed(viewport, level).filter((key) => !this.#tiles.has(key));
+    const needed = this.#needed(viewport, level);
+    const missing = needed.filter((key) => !this.#tiles.has(key));
     if (!missing.length && !this.#running) this.#stale.clear();
     this.#wanted = missing;
     this.#fetch();
-    return missing.length === 0;
+    return needed.every((key) => this.#tiles.get(key));
   }
 
   /** What is known of the item nearest to a point, or null. */

@@ -139,7 +139,7 @@ class Clusters {
     const bytes = new Uint8Array(points.xy.buffer);
     let at = 0;
     for await (const part of parts(response)) {
-      if (signal.aborted || app.signal.aborted) return;
+      if (signal.aborted) return;
       bytes.set(part, at);
       at += part.length;
       this.placed(Math.floor(at / 8));
@@ -179,8 +179,7 @@ class Clusters {
   }
 
   async loadItem(signal, index) {
-    const as = this.app.run.kind === "image" ? "pictures" : "json";
-    const answer = await this.app.api("page/items", { query: { index, reconstructed: true }, signal, as });
+    const answer = await this.app.api("page/items", { query: { index, reconstructed: true }, signal, as: "items" });
     if (!signal.aborted) this.item.show(index, this.coloring.text(index), answer);
   }
 

@@ -119,7 +119,7 @@ class Manifold {
       const answer = await app.live.ask({ run: app.run.name, kind: "decode", z, label });
       if (answer && !app.signal.aborted) this.showItem(answer, 0, point, true);
     } catch (error) {
-      app.message(error.message, "error");
+      if (!app.signal.aborted) app.message(error.message, "error");
     }
   }
 

@@ -26,15 +26,14 @@ export function mount(root, app) {
   const stage = h("div", { class: "gallery-place", "aria-busy": "true" }, h("p", { class: "muted" }, "Drawing …"));
   let shown = null; // what is shown, for saving
 
-  const ask = newest((signal) => app.api("page/samples",
-    { query: chosen, as: run.kind === "image" ? "pictures" : "json", signal }));
+  const ask = newest((signal) => app.api("page/samples", { query: chosen, as: "items", signal }));
 
   async function refresh(changes = {}) {
     Object.assign(chosen, changes);
     state.set(changes);
     stage.setAttribute("aria-busy", "true");
     const answer = await ask();
-    if (!answer || app.signal.aborted) return;
+    if (!answer) return;
     shown = gallery(run, answer, chosen.n, "Sample");
     fill(stage, shown.element);
     stage.setAttribute("aria-busy", "false");

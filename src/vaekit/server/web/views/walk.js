@@ -33,60 +33,76 @@ export async function mount(root, app) {
 
 function build(root, app, data) {
   const { run, state, signal } = app;
-  const kept = (name) => (state.get(name) !== null && Number(state.get(name)) < data.count ? Number(state.get(name)) : null);
   const random = () => Math.floor(Math.random() * data.count);
-  const chosen = { start: kept("start") ?? random(), end: kept("end") ?? random(), path: state.get("path") ?? "linear",
-    label: state.get("label"), steps: STEPS };
-  const large = itemView(run, "The item on the way");
-  const slider = h("input", { type: "range", min: "0", max: String(STEPS - 1), value: "0", "aria-label": "Place on the way",
-    oninput: () => player.go(Number(slider.value)) });
-  const place = h("output", {}, "0 %");
-  const frames = h("div", { class: "strip-place" }, h("p", { class: "muted" }, "Decoding …"));
-  const play = button("Play", () => player.toggle(), { class: "primary" });
-  let answer = null;
-
-  const player = new Player((step) => {
-    if (!answer) return;
-    large.show(answer, step);
-    slider.value = String(step);
-    place.textContent = `${whole((100 * step) / (STEPS - 1))} %`;
-  }, (playing) => (play.textContent = playing ? "Pause" : "Play"), signal);
-
-  const ask = newest((stop) => app.api("page/walk",
-    { query: chosen, as: run.kind === "image" ? "pictures" : "json", signal: stop }));
+  const chosen = { start: kept(state, "start", data) ?? random(), end: kept(state, "end", data) ?? random(),
+    path: state.get("path") ?? "linear", label: state.get("label"), steps: STEPS };
+  const way = wayPanels(run, { go: (step) => player.go(step), toggle: () => player.toggle() });
+  const player = new Player(way.show, way.playing, signal);
+  const ask = newest((stop) => app.api("page/walk", { query: chosen, as: "items", signal: stop }));
 
   async function walk(changes = {}) {
     Object.assign(chosen, changes);
     state.set({ start: chosen.start, end: chosen.end, path: chosen.path, label: chosen.label });
     const found = await ask();
     if (!found) return;
-    answer = found;
-    fill(frames, strip(run, answer, Array.from({ length: SHOWN }, (_, i) => (i * (STEPS - 1)) / (SHOWN - 1)),
-      (step) => player.go(step)));
+    way.put(found);
     player.go(player.step);
   }
 
   const ends = ["start", "end"].map((name, i) => end(app, data, ["From", "To"][i], chosen[name], random, (index) => walk({ [name]: index })));
   fill(root, h("div", { class: "split" },
-    h("div", { class: "stack" },
-      h("div", { class: "ends" }, ends),
-      h("section", { class: "panel stack" }, h("h2", {}, "The way"), frames,
-        h("div", { class: "row" }, play, h("div", { class: "grow" }, slider), place))),
-    h("div", { class: "stack" },
-      h("section", { class: "panel" }, h("h2", {}, "Decoded here"), large.element),
+    h("div", { class: "stack" }, h("div", { class: "ends" }, ends), way.steps),
+    h("div", { class: "stack" }, way.here,
       h("section", { class: "panel stack" },
         field("Way", select(PATHS, chosen.path, (path) => walk({ path }))),
         h("p", { class: "muted small" }, "Straight, latents in the middle are nearer to 0 than most items are; along a " +
           "sphere they keep their distance from it. In many dimensions that matters."),
         labelChoice(run, "Label the model is told", "unknown", chosen.label, (label) => walk({ label }))))));
-  walk().then(() => calm() || player.toggle());
+  walk().then(() => calm() || signal.aborted || player.toggle());
+}
+
+/** The position among the examples that the address keeps, or null. */
+function kept(state, name, { count }) {
+  const index = state.get(name) === null ? -1 : Number(state.get(name));
+  return Number.isInteger(index) && index >= 0 && index < count ? index : null;
+}
+
+/**
+ * The steps of the way, and the one it is at.
+ * @param {any} run
+ * @param {{go: (step: number) => void, toggle: () => void}} on
+ */
+function wayPanels(run, on) {
+  const large = itemView(run, "The item on the way");
+  const slider = h("input", { type: "range", min: "0", max: String(STEPS - 1), value: "0", "aria-label": "Place on the way",
+    oninput: () => on.go(Number(slider.value)) });
+  const place = h("output", {}, "0 %");
+  const frames = h("div", { class: "strip-place" }, h("p", { class: "muted" }, "Decoding …"));
+  const play = button("Play", on.toggle, { class: "primary" });
+  let answer = null;
+  return {
+    steps: h("section", { class: "panel stack" }, h("h2", {}, "The way"), frames,
+      h("div", { class: "row" }, play, h("div", { class: "grow" }, slider), place)),
+    here: h("section", { class: "panel" }, h("h2", {}, "Decoded here"), large.element),
+    put(found) {
+      answer = found;
+      fill(frames, strip(run, answer, Array.from({ length: SHOWN }, (_, i) => (i * (STEPS - 1)) / (SHOWN - 1)), on.go));
+    },
+    show(step) {
+      if (!answer) return;
+      large.show(answer, step);
+      slider.value = String(step);
+      place.textContent = `${whole((100 * step) / (STEPS - 1))} %`;
+    },
+    playing: (playing) => (play.textContent = playing ? "Pause" : "Play"),
+  };
 }
 
 /** One end of the walk: the item, its number, and other ones. */
 function end(app, data, word, index, random, onchange) {
   const view = itemView(app.run, `${word}: the item`);
   const show = newest((signal) => app.api("page/items",
-    { query: { index: number.value }, as: app.run.kind === "image" ? "pictures" : "json", signal }));
+    { query: { index: number.value }, as: "items", signal }));
   const change = async (value) => {
     number.value = String(value);
     onchange(value);
