@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from .comparison import Comparison, compare, requests, runs_of
     from .defaults import complete
     from .examples import Examples, choose_examples, parts_of, plan
+    from .items import load_run_data, training_items
+    from .learning import resume, train
     from .presets import PRESETS, preset
     from .refitting import refit
     from .registry import build, members, spell
     from .request import TrainRequest, read_config_file
-    from .run import Run, load_run_data, resume, train, training_items
+    from .run import Run
     from .synthesis import synthesize, train_synthesizer
 
 __all__ = [
@@ -51,11 +53,13 @@ _WHERE = {
     "comparison": ("Comparison", "compare", "requests", "runs_of"),
     "defaults": ("complete",),
     "examples": ("Examples", "choose_examples", "parts_of", "plan"),
+    "items": ("load_run_data", "training_items"),
+    "learning": ("resume", "train"),
     "presets": ("PRESETS", "preset"),
     "refitting": ("refit",),
     "registry": ("build", "members", "spell"),
     "request": ("TrainRequest", "read_config_file"),
-    "run": ("Run", "load_run_data", "resume", "train", "training_items"),
+    "run": ("Run",),
     "synthesis": ("synthesize", "train_synthesizer"),
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}

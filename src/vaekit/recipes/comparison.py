@@ -15,10 +15,12 @@ from vaekit.evaluation.seeds import Better, SeedMean, winner
 from vaekit.training import Reporter
 
 from .examples import Examples, choose_examples, parts_of
+from .items import load_run_data
+from .learning import resume, train
 from .presets import PRESETS, preset
 from .registry import NOUNS, unknown
 from .request import TrainRequest, merged, read_config_file
-from .run import Run, load_run_data, resume, train
+from .run import Run
 
 SPLIT = 0  # the seed of what is held out, the same for all
 

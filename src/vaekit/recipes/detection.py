@@ -20,9 +20,11 @@ from vaekit.models.margins import Margins
 from vaekit.training import Feed, Reporter
 
 from .assemble import supports
+from .items import divide
+from .learning import train
 from .presets import preset
 from .request import TrainRequest, altered
-from .run import Run, divide, train
+from .run import Run
 
 FILE = "detector.json"  # in the folder of a detector
 STEPS = 100  # of a member's training

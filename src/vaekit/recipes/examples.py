@@ -12,9 +12,10 @@ from vaekit.data.columns import as_numbers
 from vaekit.data.natives import missing_cells
 
 from .defaults import complete
+from .items import divide, infer_schema, load_run_data, training_items
 from .registry import unknown
 from .request import TrainRequest
-from .run import Run, divide, infer_schema, load_run_data, training_items
+from .run import Run
 
 Part = Literal["test", "held-out", "train"]
 YEAR = 365.2425 * 86400  # seconds

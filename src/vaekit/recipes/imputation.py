@@ -21,9 +21,10 @@ from vaekit.training import Reporter
 from vaekit.training.feed import stream
 
 from .assemble import supports
+from .learning import train
 from .presets import preset
 from .request import TrainRequest, altered
-from .run import Run, train
+from .run import Run
 from .stacking import shares
 
 HIDDEN = 0.1  # share of the observed cells that a member does not see, and is judged by, in

@@ -11,8 +11,9 @@ from vaekit.training import Feed, Reporter
 from vaekit.training.refit import Refit, refit_prior
 
 from .examples import parts_of
+from .items import divide
 from .registry import build, spell
-from .run import Run, divide
+from .run import Run
 
 
 def refit(

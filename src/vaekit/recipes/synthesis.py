@@ -13,9 +13,11 @@ from vaekit import tasks
 from vaekit.data import Dataset, Table, TableSchema, blank, fixed_cells, mark_missing
 from vaekit.training import Reporter
 
+from .items import infer_schema
+from .learning import train
 from .presets import preset
 from .request import TrainRequest, altered
-from .run import Run, infer_schema, train
+from .run import Run
 
 Where = Mapping[str, Any]
 SYNTHETIC = "synthetic rows are of tables"
