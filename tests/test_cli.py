@@ -598,6 +598,20 @@ def test_data_that_training_would_refuse(tmp_path, capsys):
 # mistakes
 
 
+def test_options_that_come_too_late_are_refused(copied, mistake):
+    from vaekit.recipes.detection import FILE
+
+    out = copied / "out.npy"
+    assert "leave out --run, --epochs" in mistake("synthesize", copied, "--out", "x.csv", "--run", "y", "--epochs", 3)
+    assert "leave out --epochs" in mistake("impute", copied, "--out", out, "--epochs", 3)
+    assert "leave out --draws" in mistake("impute", copied, "--out", out, "--mask", "0:2,0:2", "--draws", 3)
+    assert "leave out --trim" in mistake("detect", copied, "--trim", 0.2, "--contamination", 0.1)
+    (copied / FILE).touch()
+    late = ("--contamination", 0.1, "--false-alarm", 0.05)
+    assert "leave out --contamination, --false-alarm" in mistake("detect", copied, *late)
+    assert "--explain" in mistake("detect", copied, "--explain", -1)
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

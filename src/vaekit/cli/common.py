@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -34,6 +35,14 @@ def load_run(path: str, device: str) -> Run:
     from vaekit.recipes import Run
 
     return Run.load(path, device)
+
+
+def refuse(why: str, options: Mapping[str, Any]) -> None:
+    """Raise ValueError for those of the options that were given, as nothing would come of them; the others are None,
+    False or 0.
+    """
+    if given := [name for name, value in options.items() if value]:
+        raise ValueError(f"{why}; leave out {', '.join(given)}")
 
 
 def status(what: str, *, shown: bool = True) -> AbstractContextManager[Status | None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from . import show
-from .common import RunPath, Which, load_run, note, status
+from .common import RunPath, Which, load_run, note, refuse, status
 
 if TYPE_CHECKING:
     from vaekit.recipes import Run
@@ -50,8 +50,8 @@ def compress(
     from vaekit.recipes import codec, codec_files
     from vaekit.tasks.lossy import check_lossy
 
-    if report and (quality is not None or estimate):
-        raise ValueError("--report is about whole files without loss; leave out --quality and --estimate")
+    if report:
+        refuse("--report is about whole files without loss", {"--quality": quality is not None, "--estimate": estimate})
     path = Path(out or f"{Path(data).name if data else 'data'}.vae")
     if not estimate:
         _check_out(path, data, overwrite)

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from . import show
-from .common import AT_LEAST_ONE, Device, note, status
+from .common import AT_LEAST_ONE, Device, note, refuse, status
 
 if TYPE_CHECKING:
     from vaekit import VAEDetector
@@ -29,7 +29,9 @@ def detect(
     *,
     data: Annotated[str | None, Parameter(help="rows to judge, instead of those of SOURCE", metavar="FILE")] = None,
     out: Annotated[str | None, Parameter(help="write every row's score: .csv or .parquet", metavar="FILE")] = None,
-    explain: Annotated[int, Parameter(help="how many of the most surprising rows to explain")] = 5,
+    explain: Annotated[
+        int, Parameter(help="how many of the most surprising rows to explain", validator=Number(gte=0))
+    ] = 5,
     contamination: Annotated[
         float | None, Parameter(help="share of the rows learned from that are anomalies", validator=SHARE)
     ] = None,
@@ -59,7 +61,7 @@ def detect(
     choices: dict[str, Any] = {"contamination": "auto" if contamination is None else contamination, "device": device,
                                "false_alarm": false_alarm, "seed": seed, "robustness": robustness, "trim": trim,
                                "epochs": epochs}  # fmt: skip
-    detector = _loaded(source, choices) if Path(source).is_dir() else _trained(source, run, choices)
+    detector = _loaded(source, run, choices) if Path(source).is_dir() else _trained(source, run, choices)
     found = _judged(detector, _parts(detector, source, data), out, explain)
     found.explain(detector)
     if picture is not None:
@@ -141,16 +143,19 @@ def _trained(source: str, out: str | None, choices: dict[str, Any]) -> VAEDetect
     return detector
 
 
-def _loaded(source: str, choices: dict[str, Any]) -> VAEDetector:
-    """The detector in a folder, or one of the run that is there."""
+def _loaded(source: str, out: str | None, choices: dict[str, Any]) -> VAEDetector:
+    """The detector in a folder, or one of the run that is there. Raises ValueError for choices that come too late."""
     from vaekit import VAEDetector
     from vaekit.recipes.detection import FILE
 
-    if (Path(source) / FILE).exists():
+    is_detector, usual = (Path(source) / FILE).exists(), VAEDetector().get_params()
+    free = ("device",) if is_detector else ("device", "seed", "contamination", "false_alarm")
+    late = {f"--{name.replace('_', '-')}": choices[name] != usual[name] for name in choices if name not in free}
+    refuse(f"{source} is trained already", {"--run": out, **late})
+    if is_detector:
         return VAEDetector.load(source, device=choices["device"])
-    of_training = ("robustness", "trim", "epochs")
     with status("finding the threshold"):
-        return VAEDetector.from_run(source, **{key: value for key, value in choices.items() if key not in of_training})
+        return VAEDetector.from_run(source, **{name: choices[name] for name in free})
 
 
 def _parts(detector: VAEDetector, source: str, data: str | None) -> Iterator[Any]:

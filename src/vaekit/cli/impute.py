@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from . import show
-from .common import AT_LEAST_ONE, Device, load_run, note, status
+from .common import AT_LEAST_ONE, Device, load_run, note, refuse, status
 
 if TYPE_CHECKING:
     from vaekit.recipes import Run
@@ -42,8 +42,10 @@ def impute(
 ) -> None:
     """Fill in the missing cells of a table, or a hidden part of images."""
     if Path(source).is_dir():
+        refuse(f"{source} is trained already", {"--epochs": epochs, "--report": report})
         run = load_run(source, device)
         if run.schema.kind == "image":
+            refuse("images are filled in once, by their means", {"--draws": draws, "--intervals": intervals})
             _inpaint(run, data, mask, out, seed)
             return
         if mask is not None:

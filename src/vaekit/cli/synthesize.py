@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from . import show
-from .common import AT_LEAST_ONE, Device, load_run, note, status
+from .common import AT_LEAST_ONE, Device, load_run, note, refuse, status
 
 if TYPE_CHECKING:
     from vaekit.evaluation import Fidelity
@@ -57,6 +57,7 @@ def synthesize(
     files.check_table(out)
     conditions = dict(_condition(text) for text in where)
     if Path(source).is_dir():
+        refuse(f"{source} is trained already", {"--run": run, "--epochs": epochs})
         loaded = load_run(source, device)
     else:
         loaded = _trained(source, conditions, run, epochs, seed, device)

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from vaekit.recipes.request import TrainRequest
 
 from . import show
-from .common import status
+from .common import refuse, status
 from .endings import INTERRUPTED, TERMINATED, StoppedError, speaks
 from .options import choices, combined, takes_request
 
@@ -46,7 +46,7 @@ def train(
     quiet = quiet or not speaks()
     if resume is not None:
         others = {"DATA": data, "--preset": preset, "--config": config, "--out": out, "--init": init}
-        _check_resume({**others, "--overwrite": overwrite or None})
+        refuse("--resume continues a run as it was set up", {**others, "--overwrite": overwrite})
         folder = Path(resume)
         with _reporting(folder, tensorboard, quiet) as reporter:
             run = recipes.resume(folder, choices(given), reporter=reporter)
@@ -57,12 +57,6 @@ def train(
             run = recipes.train(request, folder, dataset=dataset, init=init, overwrite=overwrite, reporter=reporter)
     if not quiet:
         _summarize(run, folder)
-
-
-def _check_resume(others: Mapping[str, Any]) -> None:
-    given = [name for name, value in others.items() if value is not None]
-    if given:
-        raise ValueError(f"--resume continues a run as it was set up; leave out {', '.join(given)}")
 
 
 def _request(options: dict[str, Any]) -> tuple[TrainRequest, Dataset | None]:
