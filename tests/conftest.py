@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,12 @@ from vaekit.priors import StandardNormal
 # A test has the same examples in every run, however slow the machine is; with VAEKIT_FUZZ in the environment, new ones.
 settings.register_profile("vaekit", deadline=None, derandomize="VAEKIT_FUZZ" not in os.environ)
 settings.load_profile("vaekit")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible():
+    """Ctrl-C acts as in a terminal, also where the tests run in the background, which a shell lets ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Every snippet of the README runs, as it stands, in an empty folder."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -113,13 +115,20 @@ def while_serving(command: str, capsys, work: Callable[[str], object]) -> None:
     assert (code, failures) == (130, [])
 
 
+def free_port() -> str:
+    """One that is free, below those that the system hands out, so that nothing else takes it meanwhile."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return str(port)
+    raise OSError("no port is free")
+
+
 def test_server_snippets_run(small_run, monkeypatch, capsys):
     """As they stand, but for the port, which may be taken."""
     from vaekit.cli import main
 
     monkeypatch.setattr("webbrowser.open", lambda address: None)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = free_port()
     explore, export, serve, *requests = "".join(blocks("sh")).replace("8000", port).splitlines()
     answers = []
 
