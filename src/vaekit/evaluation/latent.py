@@ -19,7 +19,7 @@ from .aggregate import information_and_mismatch
 from .features import Features
 from .neighbors import neighbors
 from .paths import Smoothness, assess_paths
-from .report import count_active
+from .report import count_active, is_deterministic
 from .subsets import select, subset
 
 Kind = Literal["density", "point", "code"]
@@ -101,9 +101,7 @@ def kind_of(model: LatentModel, examples: Feed) -> Kind:
     """What the posterior of an example is."""
     if any(isinstance(part, Prior) and part.discrete for part in model.modules()):
         return "code"
-    with inference(model), isolated_rng(0):
-        latents = model.infer(next(batches(model, examples, 1))).latents
-    return "point" if all(latent.q.deterministic for latent in latents) else "density"
+    return "point" if is_deterministic(model, examples) else "density"
 
 
 def kl_each(model: LatentModel, examples: Feed) -> list[float] | None:

@@ -15,6 +15,7 @@ from vaekit.tasks.chunks import ROWS, batches, inference
 from vaekit.tasks.encode import decoded_mean
 from vaekit.training.feed import Feed
 
+from .likelihood import standard_error
 from .ssim import ssim
 
 ACTIVE = 0.01  # variance of a latent's posterior mean above which it counts as active
@@ -67,8 +68,8 @@ def evaluate(
     if has_density:
         each = estimate.log_likelihood
         log_likelihood = each.mean().item()
-        log_likelihood_se = each.std().item() / math.sqrt(len(each)) if len(each) > 1 else None
-        ess = None if _is_deterministic(model, examples) else estimate.ess.mean().item()
+        log_likelihood_se = standard_error(each)
+        ess = None if is_deterministic(model, examples) else estimate.ess.mean().item()
         if support.on_grid:
             bits = -log_likelihood / (model.shapes.x.numel() * math.log(2))
     mse, similarity, accuracy, active = _reconstruction_quality(model, examples)
@@ -89,7 +90,8 @@ def evaluate(
     )
 
 
-def _is_deterministic(model: LatentModel, examples: Feed) -> bool:
+def is_deterministic(model: LatentModel, examples: Feed) -> bool:
+    """Whether every draw from the posterior of an example is the same."""
     with inference(model), isolated_rng(0):
         latents = model.infer(next(batches(model, examples, 1))).latents
     return all(latent.q.deterministic for latent in latents)
