@@ -67,6 +67,20 @@ def test_a_view_that_is_left_asks_for_nothing_more(open_page):
     page.wait_for_selector("canvas.gallery")
 
 
+def test_the_service_explains_itself_and_its_examples_work(open_page):
+    page = open_page("docs?run=told")
+    answer = page.locator("section[aria-labelledby=route-decode] [role=status]")
+    page.click("button:has-text('Send to /decode')")
+    eventually(answer.text_content, lambda text: text.startswith("200, application/json"))
+    page.select_option("section[aria-labelledby=route-decode] select", "image/png")
+    page.click("button:has-text('Send to /decode')")
+    eventually(answer.locator("img").count)
+    assert page.locator(".route tr:has(td:text-is('temperature'))").text_content().endswith("(1 if left out)")
+    assert page.locator("#run option:checked").text_content() == "told"
+    with_error = open_page("docs?run=nobody", allow_errors=True)
+    eventually(lambda: with_error.text_content("#message"), lambda text: text.startswith("there is no run 'nobody'"))
+
+
 def visit(page, view: str) -> None:
     """Go to a view and wait until it has read what it needs."""
     page.evaluate(f"location.hash = '#/{view}?run=digits'")
