@@ -197,7 +197,7 @@ def test_hidden_cells_of_wide_tables_take_little_memory(monkeypatch):
 def test_noise_stays_above_its_floor():
     shapes = Shapes(torch.Size([2]))
     likelihood = Gaussian(floor=0.3, sigma=1e-3).bind(shapes)
-    sigma = likelihood(torch.zeros(1, 1, 2)).density.scale
+    sigma = likelihood(torch.zeros(1, 1, 2)).density.stddev
     torch.testing.assert_close(sigma, torch.full((1, 2), 0.3), atol=1e-4, rtol=0)
     with pytest.raises(ValueError, match="floor"):
         Gaussian(floor=-1.0)

@@ -236,8 +236,9 @@ def apply(network: nn.Module, ranks: Sequence[int], *inputs: Tensor) -> Tensor:
     lead = leads[0] if alike else torch.broadcast_shapes(*leads)  # which imports sympy, for a second
     if alike and len(lead) == 1:
         return network(*inputs)
-    flat = [value.expand(*lead, *value.shape[len(own) :]) for value, own in zip(inputs, leads, strict=True)]
-    out = network(*[value.reshape(-1, *value.shape[len(lead) :]) for value in flat])
+    if not alike:
+        inputs = tuple(x.expand(*lead, *x.shape[len(own) :]) for x, own in zip(inputs, leads, strict=True))
+    out = network(*[value.reshape(-1, *value.shape[len(lead) :]) for value in inputs])
     return out.unflatten(0, lead) if lead else out.squeeze(0)
 
 

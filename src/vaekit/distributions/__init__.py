@@ -10,6 +10,7 @@ from .discretized_logistic import DiscretizedLogistic
 from .flow import Flow
 from .histogram import Bins, Histogram
 from .logistic_mixture import LogisticMixture
+from .normal import Normal
 from .normal_mixture import NormalMixture, OtherComponents
 from .on_grid import Levels, OnGrid
 from .scaled import Dequantized
@@ -29,6 +30,7 @@ __all__ = [
     "Levels",
     "LogisticMixture",
     "MixedColumns",
+    "Normal",
     "NormalMixture",
     "OnGrid",
     "OtherComponents",

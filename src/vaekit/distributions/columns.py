@@ -86,42 +86,40 @@ def choose(log_p: Tensor, sample_shape: _size) -> Tensor:
 
 
 class MixedColumns(Density):
-    """Elementwise over columns, each a column of one of the ``parts``; ``order`` puts those side by side into place."""
+    """Elementwise over columns, each a column of one of the ``parts``: those of the first part are at the first of the
+    ``places`` (D,), and so on; ``order`` (D,) are the places of the places.
+    """
 
-    def __init__(self, parts: Sequence[Distribution], indices: Sequence[Tensor | slice], order: Tensor):
-        first = parts[0].batch_shape
-        super().__init__(Size([*first[:-1], len(order)]))
-        self.parts, self.indices, self.order = list(parts), list(indices), order
+    def __init__(self, parts: Sequence[Distribution], places: Tensor, order: Tensor):
+        super().__init__(Size([*parts[0].batch_shape[:-1], len(places)]))
+        self.parts, self.places, self.order = list(parts), places, order
+        self.sizes = [part.batch_shape[-1] for part in parts]
 
     @property
     def filler(self) -> Tensor:
         """A value inside the support of each column."""
-        fillers = [
-            torch.as_tensor(getattr(part, "filler", 0.0), device=self.order.device).expand(part.batch_shape[-1])
-            for part in self.parts
-        ]
-        return torch.cat(fillers)[self.order]
+        given = (torch.as_tensor(getattr(part, "filler", 0.0), device=self.places.device) for part in self.parts)
+        return joined([each.expand(size) for each, size in zip(given, self.sizes, strict=True)], self.order)
 
     @property
     def mean(self) -> Tensor:
         """Of categories the likeliest value."""
-        return self._placed([part.mean for part in self.parts])
+        return joined([part.mean for part in self.parts], self.order)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-mass, or log-density where a column is continuous, of each column."""
-        pairs = zip(self.parts, self.indices, strict=True)
-        return self._placed([part.log_prob(value[..., index]) for part, index in pairs])
+        pairs = zip(self.parts, divided(value, self.places, self.sizes), strict=True)
+        return joined([part.log_prob(own) for part, own in pairs], self.order)
 
     def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A draw."""
         with torch.no_grad():
-            return self._placed([part.sample(Size(sample_shape)) for part in self.parts])
+            return joined([part.sample(Size(sample_shape)) for part in self.parts], self.order)
 
     def steps(self, mask: Tensor | None = None) -> Steps:
         """Part by part, and column by column where they differ."""
         x = self.filler.expand(self.batch_shape).clone()
-        for part, index in zip(self.parts, self.indices, strict=True):
-            places = torch.arange(len(self.order))[index]
+        for part, places in zip(self.parts, self.places.split(self.sizes), strict=True):
             width = 1 if isinstance(part, Columns) else len(places)
             for start in range(0, len(places), width):
                 columns = slice(start, start + width)
@@ -129,8 +127,17 @@ class MixedColumns(Density):
                 x[place] = yield place, part.at(columns) if isinstance(part, Columns) else part
         return x
 
-    def _placed(self, values: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(values), -1)[..., self.order] if len(values) > 1 else values[0]
+
+def divided(x: Tensor, places: Tensor, sizes: Sequence[int]) -> Sequence[Tensor]:
+    """Columns (..., D) ↦ those at the first of the ``places`` (D,), at the next ones and so on, in parts of ``sizes``.
+    One part is all columns, in their order.
+    """
+    return x.index_select(-1, places).split(sizes, -1) if len(sizes) > 1 else [x]
+
+
+def joined(parts: Sequence[Tensor], order: Tensor) -> Tensor:
+    """The inverse of :func:`divided`, ``order`` being that of its places, ``places.argsort()``."""
+    return torch.cat(list(parts), -1).index_select(-1, order) if len(parts) > 1 else parts[0]
 
 
 def places_of(sizes: Sequence[int]) -> Tensor:
@@ -146,4 +153,4 @@ def places_of(sizes: Sequence[int]) -> Tensor:
 def pad_logits(logits: Tensor, places: Tensor) -> Tensor:
     """Logits of all columns in a row (..., ΣC) ↦ (..., D, C), -∞ beyond a column's own, by :func:`places_of`."""
     padded = F.pad(logits, (0, 1), value=-torch.inf)
-    return padded[..., places]
+    return padded.index_select(-1, places.flatten()).unflatten(-1, places.shape)

@@ -25,6 +25,9 @@ class CategoryColumns(Family, Linear):
     """
 
     places: Tensor
+    columns: Tensor
+    numbers: Tensor
+    last: Tensor
     low: Tensor
     step: Tensor
     ordered: Tensor
@@ -37,6 +40,10 @@ class CategoryColumns(Family, Linear):
             raise ValueError("the category-columns likelihood is for columns of few values: use likelihood 'mixed'")
         self.event, self.phi = shapes.x, Size([sum(sizes)])
         self.register_buffer("places", places_of(sizes), persistent=False)
+        values = [(column, number) for column, size in enumerate(sizes) for number in range(size)]
+        for name, each in zip(("columns", "numbers"), zip(*values, strict=True), strict=True):
+            self.register_buffer(name, torch.tensor(each), persistent=False)
+        self.register_buffer("last", torch.tensor(sizes) - 1, persistent=False)
         support = Support.join(columns)
         for name, value in (("low", support.low), ("step", support.step)):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32), persistent=False)
@@ -49,7 +56,7 @@ class CategoryColumns(Family, Linear):
         """Learn f."""
         counts = self.embed(x, ~x.isnan() if mask is None else mask).flatten(0, -2).sum(0) + UNSEEN
         totals = pad_logits(counts.log(), self.places).logsumexp(-1)
-        self.log_frequencies.copy_(counts.log() - totals.repeat_interleave(self._sizes))
+        self.log_frequencies.copy_(counts.log() - totals[self.columns])
 
     def embedded(self, event: Size) -> Size:
         """(Σ C,)."""
@@ -57,17 +64,13 @@ class CategoryColumns(Family, Linear):
 
     def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """One-hot; zeros where hidden."""
-        seen = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
-        number = ((torch.where(seen, x, self.low) - self.low) / self.step).round().long()
-        number = number.clamp(min=0).minimum(self._sizes - 1)
-        at = self.places.expand(*x.shape, -1).gather(-1, number.unsqueeze(-1))
-        at = torch.where(seen.unsqueeze(-1), at, self.phi.numel()).squeeze(-1)
-        hot = x.new_zeros(*x.shape[:-1], self.phi.numel() + 1)
-        return hot.scatter_(-1, at, 1.0)[..., :-1]
+        number = ((x - self.low) / self.step).round().clamp(min=0).minimum(self.last)
+        hot = number.index_select(-1, self.columns) == self.numbers
+        return (hot if mask is None else hot & mask.index_select(-1, self.columns)).to(x.dtype)
 
     def responses(self, x: Tensor) -> Tensor:
         """One-hot; NaN where hidden."""
-        hidden = x.isnan().repeat_interleave(self._sizes, -1)
+        hidden = x.isnan()[..., self.columns]
         return torch.where(hidden, torch.nan, self.embed(x, ~x.isnan()))
 
     @torch.no_grad()
@@ -79,7 +82,3 @@ class CategoryColumns(Family, Linear):
     def forward(self, phi: Tensor) -> Categories:
         """Phi (..., Σ C)."""
         return Categories(pad_logits(phi + self.log_frequencies, self.places), self.low, self.step, self.ordered)
-
-    @property
-    def _sizes(self) -> Tensor:
-        return (self.places < self.phi.numel()).sum(1)

@@ -2,10 +2,10 @@
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal
+from torch.distributions import Distribution
 
 from vaekit.core import Shapes
-from vaekit.distributions import CalibratedNormal, Dequantized
+from vaekit.distributions import CalibratedNormal, Dequantized, Normal
 
 from .location_scale import LocationScale
 from .scales import SCALES, Scale
@@ -34,7 +34,7 @@ class Gaussian(LocationScale):
 
     def density(self, loc: Tensor, sigma: Tensor) -> Distribution:
         """The normal distribution."""
-        return Normal(loc, sigma, validate_args=False)
+        return Normal(loc, sigma)
 
     def forward(self, phi: Tensor) -> Dequantized:
         """Phi (..., 1 or 2, *event)."""

@@ -70,7 +70,7 @@ class LocationScale(Continuous, Linear, ABC):
 
     @abstractmethod
     def density(self, loc: Tensor, sigma: Tensor) -> Distribution:
-        """The density of x in model units, parameters (..., *event)."""
+        """The density of x in model units, (..., *event); σ may lack dimensions in front."""
 
     def forward(self, phi: Tensor) -> Dequantized:
         """Phi (..., 1 or 2, *event)."""
@@ -79,4 +79,4 @@ class LocationScale(Continuous, Linear, ABC):
         sigma = log_sigma.clamp(math.log(1e-4), math.log(self.widest)).exp()
         if self.floor:
             sigma = (sigma.square() + self.floor**2).sqrt()
-        return Dequantized(self.density(loc, sigma.expand_as(loc)), self.cell)
+        return Dequantized(self.density(loc, sigma), self.cell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Self, cast
 
 import torch
@@ -11,6 +12,7 @@ from torch.distributions import Distribution
 
 from vaekit.core import Family, Shapes, Support, lazy
 from vaekit.distributions import MixedColumns
+from vaekit.distributions.columns import divided, joined
 from vaekit.noise import Noise
 
 from .category_columns import CategoryColumns
@@ -47,11 +49,12 @@ class Mixed(Family, Linear):
             for member, positions in groups.items()
         ]
         self.members = nn.ModuleList(members)
+        self.places: Tensor
         self.order: Tensor
-        places = [torch.tensor(positions) for positions in groups.values()]
-        for number, place in enumerate(places):
-            self.register_buffer(f"place{number}", place, persistent=False)
-        self.register_buffer("order", torch.cat(places).argsort(), persistent=False)
+        places = torch.tensor([position for positions in groups.values() for position in positions])
+        self.register_buffer("places", places, persistent=False)
+        self.register_buffer("order", places.argsort(), persistent=False)
+        self.widths = [len(positions) for positions in groups.values()]
         self.sizes = [member.phi.numel() for member in members]
         self.phi = Size([sum(self.sizes)])
         self.has_density = all(member.has_density for member in members)
@@ -64,29 +67,27 @@ class Mixed(Family, Linear):
     def embed(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Members' own, then 1 for each hidden column."""
         seen = torch.ones_like(x, dtype=torch.bool) if mask is None else mask
-        parts = [
-            member.embed(x[..., index], seen[..., index]).flatten(x.dim() - 1)
-            for member, index in zip(self._members, self._places, strict=True)
-        ]
+        each = zip(self._members, self._divided(x), self._divided(seen), strict=True)
+        parts = [member.embed(values, known).flatten(x.dim() - 1) for member, values, known in each]
         return torch.cat([*parts, (~seen).to(x.dtype)], -1)
 
     def dequantize(self, x: Tensor, samples: int, noise: Noise) -> Tensor:
         """Members' own."""
-        parts = [
-            member.dequantize(x[..., index], samples, noise)
-            for member, index in zip(self._members, self._places, strict=True)
-        ]
+        pairs = zip(self._members, self._divided(x), strict=True)
+        parts = [member.dequantize(values, samples, noise) for member, values in pairs]
         lead = max((part.shape[:-1] for part in parts), key=len)
-        return torch.cat([part.expand(*lead, part.shape[-1]) for part in parts], -1)[..., self.order]
+        return joined([part.expand(*lead, part.shape[-1]) for part in parts], self.order)
 
     def prepare(self, x: Tensor, mask: Tensor | None = None) -> None:
         """Members' own."""
-        for member, index in zip(self._members, self._places, strict=True):
-            member.prepare(x[..., index], None if mask is None else mask[..., index])
+        seen = [None] * len(self._members) if mask is None else self._divided(mask)
+        for member, values, known in zip(self._members, self._divided(x), seen, strict=True):
+            member.prepare(values, known)
 
     def responses(self, x: Tensor) -> Tensor:
         """Members' own, side by side."""
-        return torch.cat([member.responses(x[..., index]) for member, index in self._linear()], 1)
+        pairs = zip(self._linear(), self._divided(x), strict=True)
+        return torch.cat([member.responses(values) for member, values in pairs], 1)
 
     def least(self, y: Tensor) -> Tensor:
         """Members' own."""
@@ -103,7 +104,7 @@ class Mixed(Family, Linear):
         """Phi (..., P)."""
         parts = phi.split(self.sizes, -1)
         made = [member(part.unflatten(-1, member.phi)) for member, part in zip(self._members, parts, strict=True)]
-        return MixedColumns(made, self._places, self.order)
+        return MixedColumns(made, self.places, self.order)
 
     @lazy
     def _kinds(self) -> dict[str, Family]:
@@ -127,22 +128,20 @@ class Mixed(Family, Linear):
     def _members(self) -> list[Family]:
         return cast("list[Family]", list(self.members))
 
-    @property
-    def _places(self) -> list[Tensor | slice]:
-        if len(self.members) == 1:
-            return [slice(None)]
-        return [getattr(self, f"place{number}") for number in range(len(self.members))]
+    def _divided(self, x: Tensor) -> Sequence[Tensor]:
+        """The columns (..., D) of each member."""
+        return divided(x, self.places, self.widths)
 
-    def _linear(self) -> list[tuple[Linear, Tensor | slice]]:
+    def _linear(self) -> list[Linear]:
         for member in self._members:
             if not isinstance(member, Linear):
                 raise ValueError(f"{type(member).__name__} columns cannot start at a linear model: leave out start")
-        return list(zip(cast("list[Linear]", self._members), self._places, strict=True))
+        return cast("list[Linear]", self._members)
 
     def _responding(self, like: Tensor) -> list[tuple[Linear, slice]]:
         """Which of the responses are of which member."""
         found, at = [], 0
-        for member, _ in self._linear():
+        for member in self._linear():
             size = member.responses(like.new_zeros(1, cast("Family", member).event.numel())).shape[1]
             found.append((member, slice(at, at + size)))
             at += size

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Size, Tensor, nn
 
 from .base import Network, count, flatten_all, lecun
-from .mlp import MLP
+from .mlp import MLP, Layers
 
 
 class LinearResidual(Network):
@@ -28,17 +28,18 @@ class LinearResidual(Network):
 
 
 class _LinearResidual(nn.Module):
-    def __init__(self, width: int, residual: nn.Module, out: Size):
+    def __init__(self, width: int, residual: Layers, out: Size):
         super().__init__()
         self.linear, self.residual, self.out = lecun(nn.Linear(width, count([out]))), residual, out
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return self.linear(flatten_all(inputs)).unflatten(1, self.out) + self.residual(*inputs)
+        x = flatten_all(inputs)
+        return (self.linear(x) + self.residual.layers(x)).unflatten(1, self.out)
 
     @torch.no_grad()
     def begin(self, weight: Tensor, bias: Tensor) -> None:
         """Be the affine map x ↦ ``weight`` x + ``bias``; inputs that ``weight`` lacks columns for do not count."""
         self.linear.weight.copy_(F.pad(weight, (0, self.linear.in_features - weight.shape[1])))
         self.linear.bias.copy_(bias)
-        for parameter in self.residual.layers[-1].parameters():  # pyright: ignore
+        for parameter in self.residual.layers[-1].parameters():
             nn.init.zeros_(parameter)

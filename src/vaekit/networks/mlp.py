@@ -1,5 +1,7 @@
 """Fully connected networks."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -19,12 +21,14 @@ class MLP(Network):
             raise ValueError(f"MLP: every hidden width must be at least 1, got {list(hidden)}")
         self.hidden = list(hidden)
 
-    def build(self, inputs: Sequence[Size], out: Size) -> nn.Module:
+    def build(self, inputs: Sequence[Size], out: Size) -> Layers:
         """A module (B, *inputs) ↦ (B, *out)."""
-        return _MLP(count(inputs), self.hidden, out)
+        return Layers(count(inputs), self.hidden, out)
 
 
-class _MLP(nn.Module):
+class Layers(nn.Module):
+    """Linear ``layers`` with SiLU between."""
+
     def __init__(self, width: int, hidden: list[int], out: Size):
         super().__init__()
         self.out = out
@@ -35,4 +39,5 @@ class _MLP(nn.Module):
         self.layers = lecun(nn.Sequential(*layers))
 
     def forward(self, *inputs: Tensor) -> Tensor:
+        """The inputs as one vector, through all layers."""
         return self.layers(flatten_all(inputs)).unflatten(1, self.out)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, constraints
 
 from vaekit.distributions import MixedColumns
+from vaekit.distributions.columns import divided, joined
 
 from .checks import expect
 
@@ -20,8 +21,8 @@ POINTS = 100
 def density_curve(px: Distribution, x: Tensor) -> tuple[Tensor, Tensor]:
     """Points (G, B, *event) over the values that p(x|z) is a density over, and their weights, for draws x."""
     if isinstance(px, MixedColumns):
-        parts = [density_curve(part, x[..., index]) for part, index in zip(px.parts, px.indices, strict=True)]
-        values, weights = (torch.cat(list(each), -1)[..., px.order] for each in zip(*parts, strict=True))
+        parts = map(density_curve, px.parts, divided(x, px.places, px.sizes))
+        values, weights = (joined(each, px.order) for each in zip(*parts, strict=True))
         return values, weights
     ends = (getattr(_domain(px), name, end) for name, end in (("lower_bound", -math.inf), ("upper_bound", math.inf)))
     low, high = (torch.as_tensor(end, dtype=x.dtype).expand(x.shape[2:]) for end in ends)

@@ -28,6 +28,10 @@ class Workers:
             dist.all_reduce(value)
         return value
 
+    def any(self, value: bool, device: torch.device) -> bool:
+        """Whether it is true in some process."""
+        return value if self.world == 1 else self.add(torch.tensor(float(value), device=device)).item() > 0
+
     def wait(self) -> None:
         """Until every process is here."""
         if self.world > 1:

@@ -287,10 +287,9 @@ class Training:
         self._finish_epoch()
 
     def _check(self) -> None:
-        if not self.sums.isfinite().all():
+        if not math.isfinite(self.sums.sum().item()):
             raise _NonFiniteError(f"the loss became {self.sums[0].item()} in epoch {self.epoch + 1}")
-        asked = torch.tensor(float(self.interrupts.asked is not None), device=self.device)
-        if self.workers.add(asked) > 0:  # whoever was asked, all stop at the same step
+        if self.workers.any(self.interrupts.asked is not None, self.device):  # whoever was asked, all stop at one step
             self.checkpoint(self)
             signal = self.interrupts.asked
             by = signal.name if signal else "another process"
@@ -317,8 +316,8 @@ class Training:
             self.model.update({name: self.workers.add(value) for name, value in stats.items()})
         if self.averaged is not None:
             self._average(self.averaged, position)
-        part = torch.stack([metrics[name] for name in METRICS]).to(self.dtype) * len(index) * weight
-        self.sums += self.workers.add(part)
+        part = torch.stack([metrics[name] for name in METRICS])
+        self.sums.add_(self.workers.add(part * weight), alpha=len(index))
         self.step += 1
 
     def _finish_epoch(self) -> None:
