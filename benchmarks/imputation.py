@@ -14,6 +14,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -239,10 +240,14 @@ def mean_ranks(tables: dict[str, dict[str, dict]]) -> dict[str, float]:
 
 
 def measure(seeds: int, rows: int, only: str) -> dict:
-    """Breast cancer with so many masks, and HI-VAE's tables of at most so many rows; ``only`` are their names."""
+    """Breast cancer with so many masks, and HI-VAE's tables of at most so many rows; ``only`` are names of tables, all
+    masks, or such as ``Adult/50_1``.
+    """
     asked = only.split() or [*SETS, "breast-cancer"]
     half = {str(seed): compare(breast_cancer(seed), squared_error) for seed in range(seeds) if "breast-cancer" in asked}
     tables = {
-        f"{name} {mask}": compare(hi_vae(name, mask, rows), errors) for name in SETS if name in asked for mask in MASKS
+        f"{name} {mask}": compare(hi_vae(name, mask, rows), errors)
+        for name, mask in product(SETS, MASKS)
+        if name in asked or f"{name}/{mask}" in asked
     }
     return {"breast_cancer": half, "hi_vae": tables, "mean_rank": mean_ranks(tables), "rows": rows}
