@@ -78,5 +78,5 @@ class LocationScale(Continuous, Linear, ABC):
         log_sigma = self.log_sigma + shift[0] if shift else self.log_sigma
         sigma = log_sigma.clamp(math.log(1e-4), math.log(self.widest)).exp()
         if self.floor:
-            sigma = (sigma.square() + self.floor**2).sqrt()
+            sigma = torch.hypot(sigma, sigma.new_tensor(self.floor))
         return Dequantized(self.density(loc, sigma), self.cell)
