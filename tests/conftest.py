@@ -33,9 +33,11 @@ def _interruptible():
 
 
 @pytest.fixture(autouse=True)
-def _seeded():
-    """What a test draws from torch's global generator is the same in every run."""
+def _seeded(request):
+    """What a test draws, from torch's global generator or its file's ``RNG``, is the same whatever ran before it."""
     torch.manual_seed(0)
+    if hasattr(request.module, "RNG"):
+        request.module.RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="session")
