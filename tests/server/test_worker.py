@@ -58,13 +58,13 @@ def test_urgent_calls_are_run_before_those_that_wait(worker):
 
     async def main():
         held, task = await busy(worker)
-        calls = [asyncio.create_task(worker.batched(i, note, np.array([i]), urgent=i == 2)) for i in range(3)]
+        calls = [asyncio.create_task(worker.batched(i, note, np.array([i]), urgent=i > 1)) for i in range(4)]
         await asyncio.sleep(0.01)
         held.end.set()
         await asyncio.gather(task, *calls)
 
     asyncio.run(main())
-    assert seen == [2, 0, 1]
+    assert seen == [2, 3, 0, 1]
 
 
 def test_waiting_calls_of_one_key_are_joined_and_split_again(worker):

@@ -94,7 +94,8 @@ class Worker:
                 self._calls = deque(each for each in self._calls if not each.future.cancelled())
             if len(self._calls) >= self.most_waiting:
                 raise BusyError(f"{len(self._calls)} requests wait already; try again in a moment")
-            (self._calls.appendleft if call.urgent else self._calls.append)(call)
+            before = sum(each.urgent for each in self._calls) if call.urgent else len(self._calls)
+            self._calls.insert(before, call)
             self._changed.notify()
         return await asyncio.wrap_future(call.future)
 
