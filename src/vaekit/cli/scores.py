@@ -29,8 +29,6 @@ class ScoreFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.writer is not None:
-            self.writer.close()
         self.stack.__exit__(kind, error, trace)
 
     def write(self, columns: Mapping[str, np.ndarray]) -> None:
@@ -41,7 +39,7 @@ class ScoreFile:
 
         table = pa.table(dict(columns))
         if self.writer is None:
-            self.writer = self._opened(table.schema)
+            self.writer = self.stack.enter_context(self._opened(table.schema))
         self.writer.write_table(table)
 
     def _opened(self, schema: Any) -> Any:
