@@ -173,14 +173,14 @@ def test_every_option_reaches_the_run(tmp_path):
     np.save(data, load_digits().images[:260].astype(np.uint8))
     line = "--likelihood gaussian --likelihood.noise shared --objective iwae --objective.samples 3 --no-include-test "
     line += "--schedule one-cycle --schedule.rise 0.3 --lr 0.01 --batch-size 200 --held-out 0.2 --clip 5 --seed 3 "
-    line += "--weight-decay 0.1 --patience 9 --device cpu --precision fp32 --resize 6 4 --epochs 1 --quiet"
+    line += "--weight-decay 0.1 --keep last --patience 9 --device cpu --precision fp32 --resize 6 4 --epochs 1 --quiet"
     assert run("train", data, *TINY, *line.split(), "--out", folder) == 0
     expected = {
         "data": str(data), "resize": [6, 4], "latent_dim": 2, "network": {"name": "mlp", "hidden": [32]},
         "likelihood": {"name": "gaussian", "noise": "shared"}, "objective": {"name": "iwae", "samples": 3},
         "schedule": {"name": "one-cycle", "rise": 0.3}, "lr": 0.01, "batch_size": 200, "held_out": 0.2, "clip": 5.0,
-        "seed": 3, "weight_decay": 0.1, "patience": 9, "device": "cpu", "precision": "fp32", "epochs": 1,
-        "include_test": False,
+        "seed": 3, "weight_decay": 0.1, "keep": "last", "patience": 9, "device": "cpu", "precision": "fp32",
+        "epochs": 1, "include_test": False,
     }  # fmt: skip
     assert expected.items() <= request_of(folder).items()
 
@@ -591,6 +591,7 @@ def test_options_that_come_too_late_are_refused(copied, mistake):
 
     out = copied / "out.npy"
     assert "leave out --run, --epochs" in mistake("synthesize", copied, "--out", "x.csv", "--run", "y", "--epochs", 3)
+    assert "leave out --target" in mistake("synthesize", copied, "--out", "x.csv", "--target", "y")
     assert "leave out --epochs" in mistake("impute", copied, "--out", out, "--epochs", 3)
     assert "leave out --draws" in mistake("impute", copied, "--out", out, "--mask", "0:2,0:2", "--draws", 3)
     assert "leave out --trim" in mistake("detect", copied, "--trim", 0.2, "--contamination", 0.1)

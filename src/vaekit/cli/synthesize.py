@@ -55,6 +55,8 @@ def synthesize(
     from . import files
 
     files.check_table(out)
+    if report is None and pictures is None:
+        refuse("nothing is compared without --report or --pictures", {"--real": real, "--target": target})
     conditions = dict(_condition(text) for text in where)
     if Path(source).is_dir():
         refuse(f"{source} is trained already", {"--run": run, "--epochs": epochs})
@@ -95,17 +97,16 @@ def _judge(
     """Draw as many rows as the model was trained on, and compare them with real ones."""
     from vaekit import recipes, store
     from vaekit.data import Table
-    from vaekit.evaluation import assess_fidelity
-    from vaekit.recipes.synthesis import plain_schema
+    from vaekit.recipes.synthesis import assess
 
     parts = recipes.parts_of(run)
     if real is None and len(parts) < 2:
         raise ValueError("no rows were held out of the training to judge by; name some with --real")
     unseen = Table.read(real) if real is not None else next(iter(parts.values())).x
-    train, schema = parts["train"].x, plain_schema(run)
+    train = parts["train"].x
     with status("comparing with real rows"):
         rows = Table.read(recipes.synthesize(run, len(train), seed=seed + 1))
-        found = assess_fidelity(schema, rows, unseen, train, target=target, seed=seed)
+        found = assess(run, rows, unseen, train, target=target, seed=seed)
     if report is not None:
         store.write_json(Path(report), {"source": source, **found.to_json()})
     if pictures is not None:
@@ -138,12 +139,13 @@ def _print(found: Fidelity) -> None:
     for name, meaning in MEASURES.items():
         ours, floor = getattr(found.quality, name), getattr(found.floor, name)
         if ours is not None:
-            rows.append((name, f"{ours:.3f}", f"{floor:.3f}", meaning.format(target=found.target)))
+            copula = "–" if found.baseline is None else f"{getattr(found.baseline, name):.3f}"
+            rows.append((name, f"{ours:.3f}", copula, f"{floor:.3f}", meaning.format(target=found.target)))
     floors: Mapping[str, str] = {"copies": f"{check.copies_floor:.4f}", "distance": f"{check.distance_floor:.3f}"}
     for name, meaning in CHECKS.items():
         value = getattr(check, name)
         shown = f"{value:.4f}" if name == "copies" else f"{value:.3f}"
-        rows.append((name.replace("_", " "), shown, floors.get(name, "0.500"), meaning))
+        rows.append((name.replace("_", " "), shown, "", floors.get(name, "0.500"), meaning))
     out.print(f"\n{found.n:,} synthetic rows against {found.real:,} real ones", style="bold")
-    out.print(show.table(rows, ("", "synthetic", "training", ""), right=(1, 2)))
+    out.print(show.table(rows, ("", "synthetic", "copula", "training", ""), right=(1, 2, 3)))
     note("the last four are a check for copies, no guarantee of privacy; beside them is the number of held-out rows")
