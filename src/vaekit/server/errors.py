@@ -66,6 +66,7 @@ def handle_errors(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     @app.exception_handler(OSError)
     @app.exception_handler(OverflowError)
     async def unsuited(request: Request, error: Exception) -> JSONResponse:
+        log.debug("refused", exc_info=error)  # where it comes from, should it be our own mistake
         return answer(422, " ".join(str(error).split()) or type(error).__name__)
 
     @app.exception_handler(Exception)
