@@ -8,6 +8,7 @@
     python -m benchmarks synthesis            # synthetic rows of Adult, ours and simple generators: 20 minutes a seed
     python -m benchmarks anomalies [--seeds 5] [--rows 50000]   # 22 tables and images against detectors: hours
     python -m benchmarks compression [--only mnist [--run RUN]]    # bits of test sets: hours of training, or minutes
+    python -m benchmarks table-speed          # fits of small tables, steps beside PyOD's VAE: two minutes
     python -m benchmarks service [--requests 100000]    # vaekit serve: images a second, latencies, memory: 2 minutes
     python -m benchmarks page [--run RUN]     # the page in a browser: first picture, pointer to frame, 70,000 points
     python -m benchmarks                      # all but nats, samples, synthesis, anomalies, compression, service, page
@@ -229,6 +230,13 @@ def compression(only: str, run: str | None) -> None:
         found = measure(name, HERE.parent / "runs", run)
         kept = json.loads(path.read_text()) if path.exists() else {}  # also what others measured meanwhile
         keep("compression", {each: kept[each] for each in names("") if each in kept} | {name: found})
+def table_speed(rounds: int) -> None:
+    """Fits of small tables, and steps beside PyOD's VAE."""
+    from benchmarks.table_speed import measure
+
+    keep("table-speed", measure(rounds))
+
+
     results = json.loads(path.read_text())
     print(table({name: results[name] for name in names("") if name in results}))
 
@@ -270,6 +278,7 @@ def main() -> None:
     parser.add_argument("--run", help="of nats: judge this run instead of training one")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=400, help="of members: training steps in a round")
+        "table-speed",
     parser.add_argument("--only", default="", help="of members: first letters of cases; of anomalies: methods, images")
     parser.add_argument("--seeds", type=int, default=1, help="of synthesis and anomalies: how many")
     parser.add_argument("--rows", type=int, default=50_000, help="of anomalies: the most of a table")
@@ -303,3 +312,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    if args.what == "table-speed":
+        table_speed(args.rounds)

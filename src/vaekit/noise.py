@@ -35,6 +35,17 @@ class Noise:
         return draw(k, self.total, *event, device=like.device)[:, self.start : self.start + b]
 
 
+class AntitheticNoise(Noise):
+    """Normal draws in pairs ε and -ε, so that averages of what is linear in them are exact with few draws (Hammersley
+    and Morton, 1956).
+    """
+
+    def normal(self, k: int, b: int, event: Size, like: Tensor) -> Tensor:
+        """Draw from N(0, 1)."""
+        half = super().normal((k + 1) // 2, b, event, like)
+        return torch.cat([half, -half])[:k]
+
+
 class CommonNoise(Noise):
     """The same (K, 1, *event) table for every row, so that a row's score depends on nothing but the row.
 

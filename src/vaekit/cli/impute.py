@@ -34,7 +34,7 @@ def impute(
         bool, Parameter(help="also write the ends of each cell's interval", show_default=False)
     ] = False,
     level: Annotated[float, Parameter(help="probability of the intervals", validator=Number(gt=0, lt=1))] = 0.9,
-    members: Annotated[int, Parameter(help="VAEs that are averaged", validator=AT_LEAST_ONE)] = 4,
+    members: Annotated[int | None, Parameter(help="VAEs that are averaged", validator=AT_LEAST_ONE)] = None,
     epochs: Annotated[int | None, Parameter(help="passes over the rows in training", validator=AT_LEAST_ONE)] = None,
     report: Annotated[str | None, Parameter(help="write the errors on cells hidden on purpose", metavar="JSON")] = None,
     seed: Annotated[int, Parameter(help="seed of training and draws")] = 0,
@@ -61,7 +61,7 @@ def impute(
 
 
 def _train(
-    source: str, out: str, choices: Mapping[str, Any], members: int, draws: int, intervals: bool, level: float,
+    source: str, out: str, choices: Mapping[str, Any], members: int | None, draws: int, intervals: bool, level: float,
     report: str | None,
 ) -> None:  # fmt: skip
     """Models of a file's rows, and the file filled in by them."""

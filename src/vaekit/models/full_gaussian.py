@@ -11,7 +11,7 @@ For rows with categories, and for its copula, see :class:`vaekit.models.Gaussian
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 import torch
@@ -23,6 +23,17 @@ WIDEST = 1024  # columns whose covariance is still cheap: its decomposition take
 FLOOR = 1e-6  # smallest variance, relative to that of the column
 STEPS = 100  # of EM
 TOLERANCE = 1e-2  # gain in nats per row below which it has converged
+
+
+class Alike(NamedTuple):
+    """Rows ``x`` (B, D) at positions ``at`` (B,), NaN where hidden, of P patterns: ``hidden`` (P, D) are these, and
+    ``which`` (B,) the rows'.
+    """
+
+    at: Tensor
+    x: Tensor
+    hidden: Tensor
+    which: Tensor
 
 
 class Completed(NamedTuple):
@@ -56,9 +67,9 @@ class FullGaussian(NamedTuple):
         mean = torch.where(seen, x, 0).sum(0) / count
         variance = torch.where(seen, x - mean, 0).square().sum(0) / count
         found, before = cls(mean, variance.clamp(min=FLOOR).diag()), -math.inf
-        kept = len(x) / (len(x) + shrinkage * x.shape[1])
+        rows, kept = list(alike(x)), len(x) / (len(x) + shrinkage * x.shape[1])
         for _ in range(1 if seen.all() else STEPS):
-            found, likelihood = found._improved(x, kept)
+            found, likelihood = found._improved(rows, kept)
             if likelihood - before < TOLERANCE:
                 break
             before = likelihood
@@ -67,14 +78,14 @@ class FullGaussian(NamedTuple):
     def log_likelihood(self, x: Tensor) -> Tensor:
         """Log p(observed cells), (N,), nats."""
         found = torch.zeros(len(x), dtype=torch.float64)
-        for rows in self._completed(x):
+        for rows in self.completed(alike(x)):
             found[rows.at] = rows.log_likelihood
         return found
 
     def conditional(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of each cell given the observed cells of its row, (N, D); observed ones are themselves."""
         mean, variance = torch.zeros(2, *x.shape, dtype=torch.float64)
-        for rows in self._completed(x):
+        for rows in self.completed(alike(x)):
             mean[rows.at] = rows.mean
             own = torch.zeros(len(rows.cells), x.shape[1], dtype=torch.float64)
             variance[rows.at] = own.scatter_(1, rows.cells, rows.covariance.diagonal(dim1=1, dim2=2))[rows.which]
@@ -89,44 +100,37 @@ class FullGaussian(NamedTuple):
         noise = torch.randn(x.shape, generator=generator, dtype=torch.float64)
         free = self.mean + noise @ torch.linalg.cholesky(self.covariance).mT
         correction = torch.zeros_like(free)
-        for rows in self._completed(torch.where(x.isnan(), x.double(), self.mean + x - free)):
+        for rows in self.completed(alike(torch.where(x.isnan(), x, self.mean + x - free))):
             correction[rows.at] = rows.mean - self.mean
         return torch.where(x.isnan(), free + correction, x.double())
 
-    def _improved(self, x: Tensor, kept: float) -> tuple[Self, float]:
+    def completed(self, rows: Iterable[Alike]) -> Iterator[Completed]:
+        """All rows given their observed cells."""
+        root = torch.linalg.cholesky(self.covariance)
+        precision, log_det = torch.cholesky_inverse(root), 2 * root.diagonal().log().sum()
+        return (self._complete(each, precision, log_det) for each in rows)
+
+    def _improved(self, given: Sequence[Alike], kept: float) -> tuple[Self, float]:
         """A step of EM, and the mean log-likelihood before it."""
-        total, likelihood = torch.zeros_like(self.mean), 0.0
+        total, likelihood, count = torch.zeros_like(self.mean), 0.0, sum(len(rows.x) for rows in given)
         products, dims = torch.zeros_like(self.covariance), len(self.mean)
-        for rows in self._completed(x):
+        for rows in self.completed(given):
             residual = rows.mean - self.mean
             total, products = total + residual.sum(0), products + residual.mT @ residual
             times = torch.bincount(rows.which, minlength=len(rows.cells)).to(total).view(-1, 1, 1)
             places = rows.cells.unsqueeze(2) * dims + rows.cells.unsqueeze(1)
             products.view(-1).index_add_(0, places.flatten(), (times * rows.covariance).flatten())
             likelihood += rows.log_likelihood.sum().item()
-        shift = total / len(x)
-        covariance = products / len(x) - shift.outer(shift)
+        shift = total / count
+        covariance = products / count - shift.outer(shift)
         covariance = kept * covariance + ((1 - kept + FLOOR) * covariance.diagonal() + FLOOR**2).diag()
-        return type(self)(self.mean + shift, covariance), likelihood / len(x)
+        return type(self)(self.mean + shift, covariance), likelihood / count
 
-    def _completed(self, x: Tensor) -> Iterator[Completed]:
-        """All rows, those with the same hidden cells together, as these share a decomposition."""
-        x = x.double()
-        root = torch.linalg.cholesky(self.covariance)
-        precision, log_det = torch.cholesky_inverse(root), 2 * root.diagonal().log().sum()
-        patterns, which = torch.unique(x.isnan(), dim=0, return_inverse=True)
-        count, order = patterns.sum(1).sort()  # so that patterns that are handled at once hide about as many cells
-        patterns, which = patterns[order], order.argsort()[which]
-        for index in which.argsort(stable=True).split(max(1, min(ROWS, ELEMENTS // max(1, int(count[-1])) ** 2))):
-            own = slice(int(which[index[0]]), int(which[index[-1]]) + 1)
-            yield self._complete(index, x[index], precision, log_det, patterns[own], which[index] - own.start)
-
-    def _complete(
-        self, index: Tensor, x: Tensor, precision: Tensor, log_det: Tensor, hidden: Tensor, which: Tensor
-    ) -> Completed:
-        """Of rows (B, D) with the patterns ``hidden`` (P, D): with Λ = Σ⁻¹ a row's hidden cells h have the covariance
-        Λₕₕ⁻¹ given the others o, their mean is off by -Λₕₕ⁻¹ Λₕₒ (x - μ)ₒ, and |Σₒₒ| = |Σ| |Λₕₕ|.
+    def _complete(self, rows: Alike, precision: Tensor, log_det: Tensor) -> Completed:
+        """With Λ = Σ⁻¹ a row's hidden cells h have the covariance Λₕₕ⁻¹ given the others o, their mean is off by
+        -Λₕₕ⁻¹ Λₕₒ (x - μ)ₒ, and |Σₒₒ| = |Σ| |Λₕₕ|.
         """
+        at, x, hidden, which = rows
         width = int(hidden.sum(1).max())
         cells = hidden.byte().argsort(1, descending=True)[:, :width]
         given = hidden.gather(1, cells)
@@ -141,4 +145,17 @@ class FullGaussian(NamedTuple):
         log_det = log_det + 2 * root.diagonal(dim1=1, dim2=2).log().sum(1) + (~hidden).sum(1) * math.log(2 * math.pi)
         square = (scores * residual).sum(1) - (own * step).sum(1)
         mean = self.mean + residual.scatter_add(1, cells[which], -step)
-        return Completed(index, mean, -0.5 * (square + log_det[which]), which, cells, covariance)
+        return Completed(at, mean, -0.5 * (square + log_det[which]), which, cells, covariance)
+
+
+def alike(x: Tensor) -> Iterator[Alike]:
+    """Rows (N, D) in parts that are handled at once, those with the same hidden cells together, as these share a
+    decomposition.
+    """
+    x = x.double()
+    patterns, which = torch.unique(x.isnan(), dim=0, return_inverse=True)
+    count, order = patterns.sum(1).sort()  # so that patterns that are handled at once hide about as many cells
+    patterns, which = patterns[order], order.argsort()[which]
+    for index in which.argsort(stable=True).split(max(1, min(ROWS, ELEMENTS // max(1, int(count[-1])) ** 2))):
+        own = slice(int(which[index[0]]), int(which[index[-1]]) + 1)
+        yield Alike(index, x[index], patterns[own], which[index] - own.start)

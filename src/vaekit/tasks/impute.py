@@ -12,7 +12,7 @@ from torch import Size, Tensor
 from vaekit.core import Batch, Latent, LatentModel, Trace, masked_log_prob
 from vaekit.models import OneLayerVAE
 from vaekit.models.margins import Margins
-from vaekit.noise import Noise, isolated_rng
+from vaekit.noise import AntitheticNoise, isolated_rng
 from vaekit.training.feed import Feed
 
 from .chunks import as_feed, batches, inference
@@ -56,7 +56,7 @@ def impute(
     samples: int = 64,
     draws: int = 0,
     level: float | None = None,
-    steps: int = 8,
+    steps: int = 4,
     seed: int = 0,
 ) -> Imputation:
     """Fill in hidden cells, NaN in ``examples`` in model units, supposing that they are missing at random: that whether
@@ -114,10 +114,10 @@ def _drawn(model: LatentModel, batch: Batch, samples: int, steps: int) -> _Drawn
         if steps and _is_smooth(model):
             (prior,) = model.priors(batch.c)
             q = laplace(model, batch, prior, model.encode(batch), steps)
-            latent = Latent.draw(q, prior, samples, Noise())
+            latent = Latent.draw(q, prior, samples, AntitheticNoise())
             trace = Trace((latent,), model.decode((latent.z,), batch.c))
         else:
-            trace = model.infer(batch, samples, Noise())
+            trace = model.infer(batch, samples, AntitheticNoise())
         log_w = masked_log_prob(trace.px, batch.x, batch.mask) + trace.log_ratio()
         return _Drawn(model, trace, log_w.double().softmax(0).float(), batch.c)
 
