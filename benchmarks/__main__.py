@@ -5,13 +5,14 @@
     python -m benchmarks members [--steps 400] [--only vamp]    # pythae's VAMP, BetaTCVAE and VQVAE: half an hour
     python -m benchmarks nats mnist-gated     # a test likelihood, or a published one: minutes to hours, see nats.py
     python -m benchmarks samples              # Fréchet distances of article-heldout and codes: half an hour each
+    python -m benchmarks table-nats [--seeds 1] [--only Wine]   # rows of 8 tables beside EM and its copula
     python -m benchmarks synthesis            # synthetic rows of Adult, ours and simple generators: 20 minutes a seed
     python -m benchmarks anomalies [--seeds 5] [--rows 50000]   # 22 tables and images against detectors: hours
-    python -m benchmarks compression [--only mnist [--run RUN]]    # bits of test sets: hours of training, or minutes
     python -m benchmarks table-speed          # fits of small tables, steps beside PyOD's VAE: two minutes
+    python -m benchmarks compression [--only mnist [--run RUN]]    # bits of test sets: hours of training, or minutes
     python -m benchmarks service [--requests 100000]    # vaekit serve: images a second, latencies, memory: 2 minutes
     python -m benchmarks page [--run RUN]     # the page in a browser: first picture, pointer to frame, 70,000 points
-    python -m benchmarks                      # all but nats, samples, synthesis, anomalies, compression, service, page
+    python -m benchmarks                      # speed, article and members
 
 Ratios are medians over rounds, because machines are noisy. Results are kept in benchmarks/results, one JSON file each.
 """
@@ -205,6 +206,16 @@ def synthesis(seeds: int, only: str) -> None:
     print(table(keep("synthesis", result)))
 
 
+def table_nats(seeds: int, only: str) -> None:
+    """Held-out rows of tables under the default model and under linear ones."""
+    from benchmarks.table_nats import measure, table
+
+    result, kept = measure(seeds, only), RESULTS / "table-nats.json"
+    if only and kept.exists():
+        result["tables"] = {**json.loads(kept.read_text())["tables"], **result["tables"]}
+    print(table(keep("table-nats", result)))
+
+
 def anomalies(seeds: int, rows: int, only: str) -> None:
     """Anomalies in ADBench's tables, and in images."""
     from benchmarks.anomalies import measure, table
@@ -219,6 +230,13 @@ def imputation(seeds: int, rows: int, only: str) -> None:
     keep("imputation", measure(seeds, rows, only))
 
 
+def table_speed(rounds: int) -> None:
+    """Fits of small tables, and steps beside PyOD's VAE."""
+    from benchmarks.table_speed import measure
+
+    keep("table-speed", measure(rounds))
+
+
 def compression(only: str, run: str | None) -> None:
     """Files of test sets and of Adult, by a run or by models that are trained for it."""
     from benchmarks.compression import measure, names, table
@@ -230,13 +248,6 @@ def compression(only: str, run: str | None) -> None:
         found = measure(name, HERE.parent / "runs", run)
         kept = json.loads(path.read_text()) if path.exists() else {}  # also what others measured meanwhile
         keep("compression", {each: kept[each] for each in names("") if each in kept} | {name: found})
-def table_speed(rounds: int) -> None:
-    """Fits of small tables, and steps beside PyOD's VAE."""
-    from benchmarks.table_speed import measure
-
-    keep("table-speed", measure(rounds))
-
-
     results = json.loads(path.read_text())
     print(table({name: results[name] for name in names("") if name in results}))
 
@@ -264,8 +275,10 @@ def main() -> None:
         "nats",
         "samples",
         "synthesis",
+        "table-nats",
         "anomalies",
         "imputation",
+        "table-speed",
         "compression",
         "service",
         "page",
@@ -278,7 +291,6 @@ def main() -> None:
     parser.add_argument("--run", help="of nats: judge this run instead of training one")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=400, help="of members: training steps in a round")
-        "table-speed",
     parser.add_argument("--only", default="", help="of members: first letters of cases; of anomalies: methods, images")
     parser.add_argument("--seeds", type=int, default=1, help="of synthesis and anomalies: how many")
     parser.add_argument("--rows", type=int, default=50_000, help="of anomalies: the most of a table")
@@ -298,10 +310,14 @@ def main() -> None:
         samples()
     if args.what == "synthesis":
         synthesis(args.seeds, args.only)
+    if args.what == "table-nats":
+        table_nats(args.seeds, args.only)
     if args.what == "anomalies":
         anomalies(args.seeds, args.rows, args.only)
     if args.what == "imputation":
         imputation(args.seeds, args.rows, args.only)
+    if args.what == "table-speed":
+        table_speed(args.rounds)
     if args.what == "compression":
         compression(args.only, args.run)
     if args.what == "service":
@@ -312,5 +328,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    if args.what == "table-speed":
-        table_speed(args.rounds)

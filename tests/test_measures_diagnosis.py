@@ -175,8 +175,9 @@ class TestFullReport:
         model, x = linear_gaussian.model(), linear_gaussian.sample(200)
         factors = np.arange(80)[:, None] % 4
         report = evaluate_fully(
-            model, Feed(x[:80]), Feed(x[80:]), factors=factors, history=[row(1, 5.0)], baseline=0.0, sizes=self.sizes
-        )
+            model, Feed(x[:80]), Feed(x[80:]), factors=factors, history=[row(1, 5.0)], sizes=self.sizes,
+            baselines={"linear_gaussian": 0.0},
+        )  # fmt: skip
         assert report.evaluation == evaluate(model, Feed(x[:80]), 5)
         assert report.likelihood.log_likelihood == pytest.approx(report.evaluation.log_likelihood, abs=1e-3)
         assert [part.features["kind"] for part in report.sample_quality] == ["random", "values"]

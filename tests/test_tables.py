@@ -18,7 +18,8 @@ from polars.testing import assert_frame_equal
 
 from vaekit import VAE, data, load
 from vaekit.cli import main
-from vaekit.data import Table, TableSchema, read_choices, write_choices
+from vaekit.data import Column, Table, TableSchema, read_choices, write_choices
+from vaekit.data.cells import fill_cells
 from vaekit.data.relations import find_relations
 
 RNG = np.random.default_rng(0)
@@ -129,6 +130,23 @@ def test_files_that_cannot_be_understood(tmp_path, text, message):
         read(tmp_path, text)
 
 
+def test_damaged_and_empty_parquet_files(tmp_path, people):
+    whole, none = (tmp_path / f"{name}.parquet" for name in ("whole", "none"))
+    people.to_parquet(whole)
+    people[:0].to_parquet(none)
+    content = bytearray(whole.read_bytes())
+    for name, damaged in (("part", content[:900]), ("zeros", content[:100] + bytes(800) + content[900:])):
+        path = tmp_path / f"{name}.parquet"
+        path.write_bytes(damaged)
+        for use in (Table.read, lambda path: list(Table.stream(path))):
+            with pytest.raises(ValueError, match=f"{name}.parquet is damaged"):
+                use(path)
+    with pytest.raises(ValueError, match="no rows"):
+        list(Table.stream(none))
+    with pytest.raises(FileNotFoundError, match="is a folder, not a table"):
+        Table.read(tmp_path.rename(tmp_path.with_suffix(".csv")))
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_stream_is_the_file_in_parts(tmp_path, people, suffix):
     path = tmp_path / f"people{suffix}"
@@ -227,6 +245,29 @@ def test_types_of_pyarrow_come_back():
     assert Table.read(frame).write().equals(frame)
     schema = TableSchema.infer(pa.concat_tables([frame, frame]))
     assert schema.restore(schema.normalize(frame)).equals(frame)
+
+
+def test_columns_that_do_not_change_are_the_frames_own():
+    """Types that no model takes included, the index too, and names that are numbers."""
+    frame = pd.DataFrame({0: [0.5, None, 1.5], 1: pd.cut([1, 2, 3], 2), 2: [[1], [2], None]}, index=list("xyx"))
+    table = fill_cells(Table.read(frame), [Column("0", "real", "float64")], np.zeros((3, 1)))
+    pd.testing.assert_frame_equal(table.write(), frame.fillna({0: 0.0}))
+    some = pd.DataFrame(RNG.normal(size=(9, 2)))
+    assert TableSchema.infer(some).restore(np.zeros((1, 2))).columns.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("names", [[0, "b"], [None, "b"], [("a", 1), ("b", 2)], [0.5, 1.5]])
+def test_names_that_are_neither_texts_nor_whole_numbers(names):
+    frame = pd.DataFrame(np.zeros((2, 2)))
+    frame.columns = pd.Index(names, dtype=object, tupleize_cols=False)
+    with pytest.raises(TypeError, match="expected columns named by texts, or all by whole numbers"):
+        Table.read(frame)
+
+
+def test_masked_entries_are_missing():
+    masked = np.ma.masked_array(np.arange(6.0).reshape(3, 2), mask=np.array([[1, 0], [0, 0], [0, 1]], bool))
+    assert Table.suits(masked)
+    np.testing.assert_array_equal(Table.read(masked).write(), masked.filled(np.nan))
 
 
 def test_arrays_come_back_as_arrays():
@@ -329,6 +370,8 @@ def test_spikes_are_values_recorded_far_more_often():
     gain = np.where(RNG.random(999) < 0.9, 0, RNG.integers(1, 5000, 999))
     assert column_of(gain).spikes == (0,)
     assert column_of(RNG.poisson(10, 999)).spikes == ()
+    few = np.array([1, 2, 4]) / math.pi  # on no grid
+    assert column_of(np.append(RNG.choice(few, 99), 1.0)).spikes == tuple(few)
 
 
 @pytest.mark.parametrize(
@@ -344,6 +387,11 @@ def test_spikes_are_values_recorded_far_more_often():
         ([1, "a", 2.5] * 33, "mixed: it holds values of the types float, int, str"),
         ([str(i) for i in range(98)] + ["unknown"], "mixed: most cells are numbers, .* such as 'unknown'"),
         ([{"a": 1}] * 99, "of dict objects"),
+        ([b"x", b"y", b"z"] * 33, "of bytes objects"),
+        (2**53 + 2 * np.arange(99) ** 2, r"whole numbers beyond 2\^53, whose last digits would be lost"),
+        ([2**70 + i * i for i in range(99)], r"whole numbers beyond 2\^53"),
+        ([str(2**64 + i * i) for i in range(99)], r"whole numbers beyond 2\^53"),
+        ([f"{1000 + i:,}" for i in range(99)], "texts of numbers with separators, such as '1,000'; convert them"),
         ([f"2020-01-{1 + i % 28:02}" for i in range(99)], "texts of dates; convert them"),
         ([f"name {i}" for i in range(1500)] * 3, "1,500 different texts"),
     ],
@@ -484,6 +532,12 @@ def test_choices_go_before_what_values_look_like(people):
         ({"age": {"kind": "counts"}}, "unknown kind 'counts'; did you mean 'count'?"),
         ({"age": "count"}, "expected for each column"),
         ({"age": {"kind": "bounded", "low": 30}}, "'age' goes from 18 to 79, beyond 30 to 79"),
+        ({"age": {"step": -1}}, "step -1, expected a number that is not negative"),
+        ({"age": {"step": 0.7}}, "which is no multiple of 0.7 from 18"),
+        ({"age": {"high": math.nan}}, "high nan, expected a number or a date"),
+        ({"when": {"low": "soon"}}, "low 'soon', expected a number or a date"),
+        ({"age": {"spikes": "many"}}, "spikes 'many', expected a list of numbers"),
+        ({"city": {"values": ["Ulm", "Ulm"]}}, "expected a list of different values"),
         ({"city": {"values": ["Ulm"]}}, "which is not among the values of its schema"),
         ({"city": {"kind": "count"}}, "where numbers are expected"),
         ({"when": {"kind": "categorical"}}, "holds dates, which cannot be categorical"),

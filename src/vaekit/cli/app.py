@@ -70,13 +70,15 @@ def run(arguments: Sequence[str]) -> int:
 def _remarks() -> Iterator[None]:
     """While open, warnings to users are shown as remarks, without the place in the code that gives them."""
     with warnings.catch_warnings():
-        usual = warnings.showwarning
+        usual, shown = warnings.showwarning, set()
 
         def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
             from .common import note
 
             if category is UserWarning:
-                note(str(message))
+                if str(message) not in shown:
+                    note(str(message))
+                shown.add(str(message))
             else:
                 usual(message, category, *place, **more)
 

@@ -64,7 +64,7 @@ def _some(run: Run, examples: Examples, samples: int, seed: int) -> dict[str, An
 def _all(run: Run, examples: Examples, train: Examples, samples: int, many: int, seed: int) -> dict[str, Any]:
     """Every measure there is."""
     from vaekit import evaluation
-    from vaekit.recipes.baseline import linear_gaussian_score
+    from vaekit.recipes.baseline import baseline_scores
 
     unseen, seen = run.feed(examples.x, examples.y), run.feed(train.x, train.y)
     of_table = run.schema.kind == "table"  # whose rows are compared by vaekit synthesize --report
@@ -77,7 +77,7 @@ def _all(run: Run, examples: Examples, train: Examples, samples: int, many: int,
         factors=examples.factors,
         features=[] if of_table else None,
         history=run.history,
-        baseline=linear_gaussian_score(run, seen, unseen),
+        baselines=baseline_scores(run, seen, unseen),
         sizes=replace(evaluation.Sizes(), samples=samples, many=many),
         seed=seed,
     )

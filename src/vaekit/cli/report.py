@@ -48,7 +48,8 @@ def print_all(out: Console, report: Mapping[str, Any]) -> None:
         head = (
             f"Likelihood: {likelihood['samples']} samples, {likelihood['many']:,} on {likelihood['corrected']} of them"
         )
-        _section(out, head, table({**likelihood, "linear_gaussian": report["linear_gaussian"]}, LIKELIHOOD))
+        linear = {name: report[name] for name in ("linear_gaussian", "gaussian_copula")}
+        _section(out, head, table({**likelihood, **linear}, LIKELIHOOD))
     for samples in report["sample_quality"]:
         _section(out, _of_features(samples), _samples_table(samples))
     _section(out, f"Latent space: {latents['n']:,} examples", table(latents, LATENTS))

@@ -43,4 +43,5 @@ def _open(values: np.ndarray) -> np.ndarray:
 
 
 def _nothing(values: np.ndarray) -> object:
-    return np.datetime64("NaT") if values.dtype.kind == "M" else None if values.dtype.kind == "O" else np.nan
+    kinds = {"M": np.datetime64("NaT"), "m": np.timedelta64("NaT"), "O": None}
+    return kinds.get(values.dtype.kind, np.nan)

@@ -25,13 +25,12 @@ def fixed_cells(schema: TableSchema, where: Mapping[str, Any]) -> np.ndarray:
     for name, value in where.items():
         if name not in schema.columns:
             raise ValueError(f"no column {name!r}{_hint(name, schema.columns)}")
-        mark = f"{name}{SUFFIX}"
-        if value is None:
+        mark, at = f"{name}{SUFFIX}", schema.columns.index(name)
+        if value is None or (value == "" and "" not in schema.table[at].values):
             if mark not in schema.columns:
                 raise ValueError(f"column {name!r} has no missing cells in the training data, so none can be asked for")
             cells[schema.columns.index(mark)] = 1.0
             continue
-        at = schema.columns.index(name)
         cells[at] = _encoded(schema.table[at], value)
         if mark in schema.columns:
             cells[schema.columns.index(mark)] = 0.0

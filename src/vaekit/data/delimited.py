@@ -181,10 +181,18 @@ def _typed(text: pa.ChunkedArray, keep: bool) -> tuple[Any, str]:
     for kind in (*numbers, pa.bool_(), pa.date32(), stamp, pa.timestamp("us", "UTC")):
         try:
             pc.cast(first, kind)
+            if kind == pa.float64() and all(map(_are_whole, (first, trimmed))):  # but too long for int64
+                return kept, ""
             return pc.cast(trimmed, kind), ""
         except pa.ArrowInvalid:
             continue
     return (kept, "") if coded else _with_separators(kept, trimmed)
+
+
+def _are_whole(texts: Any) -> bool:
+    """Whether all are digits and a sign."""
+    pc: Any = import_module("pyarrow.compute")
+    return pc.all(pc.match_substring_regex(texts, r"^[-+]?\d+$")).as_py()
 
 
 def _with_separators(kept: Any, trimmed: Any) -> tuple[Any, str]:

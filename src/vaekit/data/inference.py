@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 
 from vaekit.data.columns import MISSING, MOST_DECIMALS, Column, ColumnKind, as_numbers, infinite, is_number
+from vaekit.data.delimited import COMMA, GROUPED
 from vaekit.data.natives import declared_categories, is_missing
 
 FEW = 12  # whole numbers that take no more values than this are ordinal; so many texts are categories in any case
 MOST_CATEGORIES = 1000
+REPEATED = 3  # how often a few values occur at least, on average
 LONG = 40  # characters of a text that is more than a name
 SPIKE, AS_OFTEN = 0.05, 5  # share of the rows at one value, and how many times more than at others on average
+OFF_GRID = 1e-3  # steps
+EXACT = 2**53  # up to which every whole number has a float64
+BEYOND = "whole numbers beyond 2^53, whose last digits would be lost; subtract a number, or make them texts"
 ROW_NAMES = ("id", "index", "key", "row", "uuid", "guid", "unnamed: 0")
 MOMENTS = (86400.0, 3600.0, 60.0, 1.0, 1e-3)  # seconds between recorded dates
 
@@ -51,6 +56,8 @@ def _check_texts(raw: np.ndarray) -> bool:
     types = {kind.__name__ for kind in set(map(type, raw.tolist())) - {type(None)}}
     if len(types) > 1:
         raise LeftOutError(f"mixed: it holds values of the types {', '.join(sorted(types))}; convert them to one")
+    if types == {"int"}:
+        raise LeftOutError(BEYOND)
     if types - {"str", "bool", "bool_"}:
         raise LeftOutError(f"of {types.pop()} objects, which a model cannot take")
     counts = Counter(raw.tolist())
@@ -62,6 +69,8 @@ def _check_texts(raw: np.ndarray) -> bool:
     others = [value for value in spelled if not is_number(value) or _is_coded(value)]
     if not others:
         return True
+    if all(GROUPED.fullmatch(value.strip()) or COMMA.fullmatch(value.strip()) for value in spelled):
+        raise LeftOutError(f"texts of numbers with separators, such as {others[0]!r}; convert them to numbers")
     if len(others) < len(spelled) / 2 and not any(map(_is_coded, others)):
         raise LeftOutError(
             f"mixed: most cells are numbers, but others are not, such as {others[0]!r}; correct or empty them"
@@ -112,6 +121,9 @@ def _numbers(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, Any]) 
         raise LeftOutError("empty: no cell holds a value")
     if not np.isfinite(distinct).all():
         raise ValueError(infinite(name))
+    whole = raw.dtype == object or ("int" in dtype.lower() and raw.dtype.kind not in "mM")
+    if whole and np.abs(distinct).max() > EXACT:
+        raise LeftOutError(BEYOND)
     kind = choice.get("kind")
     if kind is None and raw.dtype.kind in "iu" and _is_row_number(name, distinct, n):
         raise LeftOutError("identifier: every row has a number of its own")
@@ -122,9 +134,12 @@ def _numbers(name: str, raw: np.ndarray, dtype: str, choice: Mapping[str, Any]) 
     if kind == "ordinal" and step is None:
         raise ValueError(f"column {name!r} cannot be ordinal, as its values lie on no grid; give it a step")
     low, high = (_end(choice, end, value) for end, value in (("low", distinct[0]), ("high", distinct[-1])))
+    places = (distinct - low) / step if step and "step" in choice else np.zeros(1)
+    if (off := np.abs(places - np.rint(places)) > OFF_GRID).any():
+        raise ValueError(f"column {name!r} holds {distinct[off][0]:g}, which is no multiple of {step:g} from {low:g}")
     if kind in ("bounded", "ordinal") and not low <= distinct[0] <= distinct[-1] <= high:
         raise ValueError(f"column {name!r} goes from {distinct[0]:g} to {distinct[-1]:g}, beyond {low:g} to {high:g}")
-    spikes = choice.get("spikes", _spikes(distinct, counts))
+    spikes = choice.get("spikes", _spikes(distinct, counts, step))
     return Column(name, kind, dtype, *_scaling(distinct, counts), step or None, low, high, tuple(map(float, spikes)))
 
 
@@ -132,7 +147,7 @@ def number_kind(distinct: np.ndarray, n: int, step: float | None) -> ColumnKind:
     """Of distinct numbers that ascend, of ``n`` cells: whole numbers are ordinal if few and repeated, else counts."""
     low, high = distinct[0], distinct[-1]
     if step is not None and float(step).is_integer() and np.equal(distinct, np.rint(distinct)).all():
-        few = len(distinct) <= FEW and n >= 3 * len(distinct)
+        few = len(distinct) <= FEW and n >= REPEATED * len(distinct)
         return "real" if low == high else "ordinal" if few else "count" if low >= 0 else "real"
     if low >= 0 and high <= 1:
         return "bounded"
@@ -176,9 +191,10 @@ def _scaling(distinct: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     return mean * size, (spread or span) * size
 
 
-def _spikes(distinct: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _spikes(distinct: np.ndarray, counts: np.ndarray, step: float | None) -> np.ndarray:
+    """Values that are recorded far more often than others, or, where there is no grid, the repeated ones of a few."""
     if len(distinct) <= FEW:
-        return distinct[:0]
+        return distinct[counts > 1] if not step and counts.sum() >= REPEATED * len(distinct) else distinct[:0]
     return distinct[(counts > SPIKE * counts.sum()) & (counts > AS_OFTEN * counts.mean())]
 
 

@@ -7,13 +7,20 @@ import datetime
 import decimal
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 CATEGORIES = re.compile(r"(.*?)\(categories=(\[.*\])(?:, ordered=(True|False))?\)", re.DOTALL)
 ZONED = re.compile(r"(?:datetime64|timestamp)\[(\w+), (?:tz=)?(.+)\]")
 NUMBERS = (int, float, np.integer, np.floating, decimal.Decimal)
+
+
+class Original(NamedTuple):
+    """A column of a data frame, as :func:`to_numpy` has it and as a narwhals series."""
+
+    values: np.ndarray
+    series: Any
 
 
 def to_numpy(series: Any) -> np.ndarray:
@@ -24,7 +31,7 @@ def to_numpy(series: Any) -> np.ndarray:
 
     dtype = series.dtype
     if dtype.is_numeric():
-        floats = isinstance(dtype, nw.Decimal) or series.null_count()
+        floats = isinstance(dtype, (nw.Decimal, nw.Int128, nw.UInt128)) or series.null_count()
         values = (series.cast(nw.Float64) if floats else series).to_numpy()
         return values if values.dtype.kind in "iuf" else values.astype(np.float64)
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
@@ -50,7 +57,10 @@ def from_objects(values: np.ndarray) -> np.ndarray:
         return present.astype(bool) if not missing.any() else _blanked(values, missing)
     if types and all(issubclass(kind, NUMBERS) and kind is not bool for kind in types):
         whole = not missing.any() and all(issubclass(kind, (int, np.integer)) for kind in types)
-        return np.where(missing, np.nan, values).astype(np.int64 if whole else np.float64)
+        try:
+            return np.where(missing, np.nan, values).astype(np.int64 if whole else np.float64)
+        except OverflowError:  # whole numbers beyond all types
+            return _blanked(values, missing)
     if types and all(issubclass(kind, (datetime.date, np.datetime64)) for kind in types):
         unit = "D" if types == {datetime.date} else "us"
         if all(getattr(value, "tzinfo", None) is None for value in present):
@@ -94,22 +104,33 @@ def declared_categories(dtype: str) -> tuple[tuple[Any, ...], bool]:
         return (), False
 
 
-def to_frame(columns: Mapping[str, np.ndarray], dtypes: Mapping[str, str], library: str) -> Any:
-    """Arrays ↦ a data frame of pandas, polars or pyarrow, each column of the type it names."""
+def to_frame(
+    columns: Mapping[str, np.ndarray],
+    dtypes: Mapping[str, str],
+    library: str,
+    source: Mapping[str, Original] | None = None,
+) -> Any:
+    """Arrays ↦ a data frame of pandas, polars or pyarrow, each column of the type it names, those that are still the
+    ``source``'s as they were there.
+    """
+    source = source or {}
+    made = {name: source[name].series.to_native() if name in source and source[name].values is values
+            else MAKERS[library](name, values, dtypes[name]) for name, values in columns.items()}  # fmt: skip
     if library == "polars":
         import polars as pl
 
-        return pl.DataFrame([_to_polars(name, values, dtypes[name]) for name, values in columns.items()])
+        return pl.DataFrame([column.alias(name) for name, column in made.items()])
     if library == "pyarrow":
         import pyarrow as pa
 
-        return pa.table({name: _to_pyarrow(values, dtypes[name]) for name, values in columns.items()})
+        return pa.table(made)
     import pandas as pd
 
-    return pd.DataFrame({name: _to_pandas(values, dtypes[name]) for name, values in columns.items()})
+    index = next((original.series.to_native().index for original in source.values()), None)
+    return pd.DataFrame({name: column if index is None else column.set_axis(index) for name, column in made.items()})
 
 
-def _to_pandas(values: np.ndarray, dtype: str) -> Any:
+def _to_pandas(name: str, values: np.ndarray, dtype: str) -> Any:
     import pandas as pd
 
     categories, ordered = declared_categories(dtype)
@@ -140,7 +161,7 @@ def _to_polars(name: str, values: np.ndarray, dtype: str) -> Any:
     return series if zone is None else series.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
 
 
-def _to_pyarrow(values: np.ndarray, dtype: str) -> Any:
+def _to_pyarrow(name: str, values: np.ndarray, dtype: str) -> Any:
     import pyarrow as pa
 
     categories, ordered = declared_categories(dtype)
@@ -160,6 +181,9 @@ def _to_pyarrow(values: np.ndarray, dtype: str) -> Any:
         kind = pa.type_for_alias({"double": "float64", "float": "float32"}.get(dtype, dtype.replace("[day]", "")))
     made = pa.array(values if values.dtype.kind in "Mm" else _cells(values), from_pandas=True)
     return made.cast(kind, safe=False)
+
+
+MAKERS = {"pandas": _to_pandas, "polars": _to_polars, "pyarrow": _to_pyarrow}
 
 
 def missing_cells(values: np.ndarray) -> np.ndarray:

@@ -11,10 +11,13 @@ from __future__ import annotations
 import datetime
 import difflib
 import json
+import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
 
 from vaekit.data.columns import Column, ColumnKind
 
@@ -24,6 +27,32 @@ if TYPE_CHECKING:
 LEFT_OUT = "left-out"
 KINDS = (*get_args(ColumnKind), LEFT_OUT)
 KEYS = ("kind", "step", "low", "high", "values", "spikes", "reason")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_end(value: Any) -> bool:
+    """A number or a date."""
+    try:
+        return _is_number(value) or not np.isnat(np.datetime64(value, "us"))
+    except (TypeError, ValueError):
+        return False
+
+
+def _are_values(value: Any) -> bool:
+    listed = isinstance(value, (list, tuple)) and all(isinstance(each, (str, int, float)) for each in value)
+    return listed and 0 < len(set(value)) == len(value)
+
+
+VALID: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "step": ("a number that is not negative", lambda value: _is_number(value) and value >= 0),
+    "low": ("a number or a date", _is_end),
+    "high": ("a number or a date", _is_end),
+    "values": ("a list of different values", _are_values),
+    "spikes": ("a list of numbers", lambda value: isinstance(value, (list, tuple)) and all(map(_is_number, value))),
+}
 
 Choices = dict[str, dict[str, Any]]
 
@@ -61,6 +90,9 @@ def check_choices(content: Any, names: Iterable[str] | None = None) -> Choices:
             raise ValueError(
                 f"column {name!r} is of unknown kind {kind!r}{near(kind, KINDS)}; valid: {', '.join(KINDS)}"
             )
+        for key, (expected, fits) in VALID.items():
+            if key in choice and not fits(choice[key]):
+                raise ValueError(f"column {name!r} has {key} {choice[key]!r}, expected {expected}")
     return {str(name): {key: _plain(value) for key, value in choice.items()} for name, choice in content.items()}
 
 

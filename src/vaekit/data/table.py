@@ -25,8 +25,8 @@ class TableSchema:
     """The columns that a model sees, in its order, and those left out, by name, each with the reason.
 
     ``native`` is the library the table came in, ``order`` the names of all its columns in its order. ``constants`` are
-    those of the columns left out that had a single value, which :meth:`restore` gives back. The rest is what a
-    :class:`vaekit.data.Schema` has.
+    those of the columns left out that had a single value, which :meth:`restore` gives back. ``numbered`` says whether
+    the table's names are whole numbers. The rest is what a :class:`vaekit.data.Schema` has.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
@@ -39,6 +39,7 @@ class TableSchema:
     binarized: Literal[False] = False
     constants: tuple[Column, ...] = ()
     order: tuple[str, ...] = ()
+    numbered: bool = False
 
     @classmethod
     def infer(
@@ -77,7 +78,8 @@ class TableSchema:
         if not kept:
             raise ValueError(f"no column of the table can be used: {left_out[0][0]!r} is left out ({left_out[0][1]})")
         return cls(
-            tuple(kept), tuple(left_out), table.native, constants=tuple(constant), order=tuple(table.columns)
+            tuple(kept), tuple(left_out), table.native, constants=tuple(constant), order=tuple(table.columns),
+            numbered=table.numbered,
         )  # fmt: skip
 
     @property
@@ -170,7 +172,8 @@ class TableSchema:
             lost = [name for name, _ in self.left_out if name not in found]
             found |= {name: np.full(len(x), np.nan) for name in lost}
             dtypes |= dict.fromkeys(lost, self.table[0].dtype)
-        return Table({name: found[name] for name in order if name in found}, dtypes, self.native).write()
+        columns = {name: found[name] for name in order if name in found}
+        return Table(columns, dtypes, self.native, numbered=self.numbered).write()
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for JSON, which `from_json` reads back to an equal schema."""

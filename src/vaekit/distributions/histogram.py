@@ -98,6 +98,21 @@ class Histogram(Columns):
         at = self.bins.find(value)
         return log_mass_at(self.log_mass, at) + self.bins.log_share(value, at)
 
+    def tails(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """The masses below and above numbers (..., D), both exact where they are small; between the values of a grid
+        the bin's mass counts as spread evenly.
+        """
+        bins, at, mass = self.bins, self.bins.find(value), self.log_mass.exp()
+        low, high = bins.take(bins.edges[:, :-1], at), bins.take(bins.edges[:, 1:], at)
+        from_low, from_high = (value - low).clamp(min=0), (high - value).clamp(min=0)
+        share_below = torch.where(low.isinf(), (-from_high / bins.tail).exp(), from_low / (high - low))
+        share_above = torch.where(high.isinf(), (-from_low / bins.tail).exp(), from_high / (high - low))
+        share_below = torch.where(high.isinf(), 1 - share_above, share_below)
+        share_above = torch.where(low.isinf(), 1 - share_below, share_above)
+        before, after = mass.cumsum(-1) - mass, mass.flip(-1).cumsum(-1).flip(-1) - mass
+        masses, below, above = (bins.take(table, at) for table in (mass, before, after))
+        return below + share_below * masses, above + share_above * masses
+
     def sample(self, sample_shape: _size = NONE) -> Tensor:
         """A bin, then a value in it."""
         with torch.no_grad():

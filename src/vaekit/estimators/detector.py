@@ -8,12 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import OutlierMixin
-from sklearn.utils import Tags, check_array
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaekit import store
 from vaekit.data import Table
-from vaekit.data.arrays import as_array
 from vaekit.recipes import Run, parts_of
 from vaekit.recipes.detection import (
     FILE,
@@ -27,7 +26,7 @@ from vaekit.recipes.detection import (
 )
 from vaekit.tasks import p_values, threshold
 
-from .base import Trained, make_reporter
+from .base import Trained, dense, make_reporter
 
 BASELINE = "baseline.safetensors"
 
@@ -140,6 +139,7 @@ class VAEDetector(OutlierMixin, Trained):
         self.runs_, self.weights_ = found.runs, found.weights
         held = found.held if len(found.held) else np.arange(len(x))
         schema = self.runs_[0].schema
+        self._tell(schema, x)
         if found.baseline is not None and is_table(schema):
             self.baseline_ = found.baseline
             self.baseline_held_out_ = baseline_surprises(found.baseline, schema, x[held])
@@ -309,8 +309,6 @@ class VAEDetector(OutlierMixin, Trained):
             if not isinstance(X, (Table, str, Path)):
                 validate_data(self, X, reset=reset, skip_check_array=True)
             return table
-        of_objects = getattr(getattr(X, "dtype", None), "hasobject", False)
-        x = check_array(X, allow_nd=True, ensure_all_finite=False) if of_objects else as_array(X)[0]
-        x = check_array(x, dtype=None, allow_nd=True, ensure_all_finite=False)  # pyright: ignore[reportArgumentType]
+        x = dense(X, allow_nd=True)
         validate_data(self, X, reset=reset, skip_check_array=True, ensure_2d=x.ndim == 2)
         return x if images or x.ndim > 2 else Table.read(x)

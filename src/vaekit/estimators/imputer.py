@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
-from sklearn.utils import Tags, check_array
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaekit.data import Table
@@ -16,7 +17,7 @@ from vaekit.data.natives import missing_cells
 from vaekit.recipes import Run
 from vaekit.recipes.imputation import Completed, Imputer, impute_table, train_imputer
 
-from .base import Trained, make_reporter
+from .base import Trained, dense, make_reporter
 
 INDICATOR = "missingindicator_"
 
@@ -117,6 +118,7 @@ class VAEImputer(TransformerMixin, Trained):
         given, reporter = self._chosen(), make_reporter(self.verbose)
         self.imputer_: Imputer = train_imputer(table, given, members=self.members, level=self.level, reporter=reporter)
         self.errors_, self._names = self.imputer_.errors, tuple(table.columns)
+        self._tell(self.imputer_.schema, table)
         self.n_features_in_ = len(table.columns)
         missing = {name: missing_cells(values) for name, values in table.columns.items()}
         self._empty = tuple(name for name, cells in missing.items() if cells.all())
@@ -175,10 +177,9 @@ class VAEImputer(TransformerMixin, Trained):
     def _table(self, X: Any, *, reset: bool = False) -> Table:
         if not reset:
             check_is_fitted(self, "imputer_")
-        if not isinstance(X, Table | str):
-            X = X if Table.suits(X) else check_array(X, dtype=None, ensure_all_finite=False)  # pyright: ignore[reportArgumentType]
+        table = Table.read(X if Table.suits(X) else dense(X))
+        if not isinstance(X, Table | str | Path):
             validate_data(self, X, reset=reset, skip_check_array=True)
-        table = Table.read(X)
         if self.missing_values is None or self.missing_values != self.missing_values:
             return table
         return replace(table, columns={name: self._marked(values) for name, values in table.columns.items()})

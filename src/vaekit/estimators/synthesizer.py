@@ -9,9 +9,9 @@ from typing import Any, Self
 from sklearn.utils.validation import check_is_fitted
 
 from vaekit.data import Table
-from vaekit.evaluation.fidelity import Fidelity, assess_fidelity
+from vaekit.evaluation.fidelity import Fidelity
 from vaekit.recipes import Run
-from vaekit.recipes.synthesis import plain_schema, synthesize, train_synthesizer
+from vaekit.recipes.synthesis import assess, plain_schema, synthesize, train_synthesizer
 
 from .base import Trained, make_reporter
 
@@ -77,7 +77,9 @@ class VAESynthesizer(Trained):
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from the rows of X; y is ignored. Raises ValueError or TypeError with one sentence for bad input."""
         table = Table.read(X)
-        return self._adopt(train_synthesizer(table, self._chosen(), reporter=make_reporter(self.verbose)), table)
+        self._adopt(train_synthesizer(table, self._chosen(), reporter=make_reporter(self.verbose)), table)
+        self._tell(plain_schema(self.run_), table)
+        return self
 
     @classmethod
     def from_run(cls, path: str | Path, *, device: str = "auto") -> Self:
@@ -101,14 +103,15 @@ class VAESynthesizer(Trained):
 
     def report(self, real: Any, train: Any = None, *, n: int | None = None, target: str | None = None) -> Fidelity:
         """How close ``n`` synthetic rows (default: as many as were trained on) are to real rows that were not in
-        ``fit``, each number beside that of the training rows; ``target`` is a column to predict.
+        ``fit``, each number beside that of the training rows and of a Gaussian copula; ``target`` is a column to
+        predict.
         """
         check_is_fitted(self, "run_")
         train = self.rows_ if train is None else Table.read(train)
         if train is None:
             raise ValueError("a synthesizer that was loaded does not hold its training rows; pass them as train")
         rows = self.sample(len(train) if n is None else n, seed=int(self.seed) + 1)
-        return assess_fidelity(plain_schema(self.run_), rows, real, train, target=target, seed=int(self.seed))
+        return assess(self.run_, rows, real, train, target=target, seed=int(self.seed))
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run folder, which :meth:`from_run` and the command line read; its path is returned."""

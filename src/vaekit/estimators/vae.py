@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -96,6 +95,8 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         Step to which weights are stored; what that takes is then part of what is minimized. None does not count it.
     average : float, default=None
         Decay of an exponential moving average of the weights, which is then what is kept.
+    keep : {"best", "last"}, default="best"
+        Weights to keep: those with the best held-out bound, or the last.
     patience : int, default=None
         Epochs without a better held-out bound before training stops; None trains to the last epoch.
     seed : int, default=0
@@ -172,6 +173,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         weight_decay: float = 0.0,
         weight_step: float | None = None,
         average: float | None = None,
+        keep: str = "best",
         patience: int | None = None,
         seed: int = 0,
         split_seed: int | None = None,
@@ -205,6 +207,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
         self.weight_decay = weight_decay
         self.weight_step = weight_step
         self.average = average
+        self.keep = keep
         self.patience = patience
         self.seed = seed
         self.split_seed = split_seed
@@ -241,8 +244,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Trained):
             if stopped.run is not None:
                 self._adopt(stopped.run)
             raise
-        if isinstance(self.schema_, TableSchema) and (remarks := self.schema_.remarks(x)):
-            warnings.warn("; ".join(remarks), stacklevel=2)
+        self._tell(self.schema_, x)
         return self
 
     def transform(self, X: Any, y: Any = None) -> np.ndarray:

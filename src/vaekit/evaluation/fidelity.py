@@ -35,8 +35,9 @@ class Quality:
 class Fidelity:
     """``n`` synthetic rows, judged by ``real`` held-out rows of the same ``columns``.
 
-    ``floor`` is the quality of training rows in their place: what a perfect model would get. ``trend_train`` is the
-    mean trend against the training rows, which published tables report.
+    ``floor`` is the quality of training rows in their place: what a perfect model would get; ``baseline`` that of a
+    simple generator's rows, if there are any. ``trend_train`` is the mean trend against the training rows, which
+    published tables report.
     """
 
     n: int
@@ -47,6 +48,7 @@ class Fidelity:
     floor: Quality
     trend_train: float
     memorisation: Memorisation
+    baseline: Quality | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary, without the single distances."""
@@ -57,19 +59,27 @@ class Fidelity:
 
 
 def assess_fidelity(
-    schema: TableSchema, synthetic: Any, real: Any, train: Any, *, target: str | None = None, seed: int = 0
+    schema: TableSchema,
+    synthetic: Any,
+    real: Any,
+    train: Any,
+    *,
+    baseline: Any = None,
+    target: str | None = None,
+    seed: int = 0,
 ) -> Fidelity:
     """Compare synthetic with held-out real rows, which the model must not have seen, and with its training rows.
 
-    Each is a data frame, a file's path or an array with the schema's columns. ``target`` is the column that trees
+    Each is a data frame, a file's path or an array with the schema's columns, and so is ``baseline``, rows of a simple
+    generator. ``target`` is the column that trees
     predict, by name. Raises ValueError for fewer than 10 rows of a kind, missing columns and an unknown target.
     """
     names = schema.columns
     if target is not None and target not in names:
         raise ValueError(f"unknown target {target!r}; the columns are {', '.join(names[:20])}")
-    cells = Cells.read(schema, *(Table.read(rows, names if schema.native == "numpy" else ())
-                                 for rows in (synthetic, real, train)))  # fmt: skip
-    made, unseen, seen = cells.parts
+    given = (synthetic, real, train) if baseline is None else (synthetic, real, train, baseline)
+    cells = Cells.read(schema, *(Table.read(rows, names if schema.native == "numpy" else ()) for rows in given))
+    made, unseen, seen, *simple = cells.parts
     at = None if target is None else names.index(target)
     return Fidelity(
         n=len(made),
@@ -80,6 +90,7 @@ def assess_fidelity(
         floor=_quality(cells, unseen, seen, at, seed),
         trend_train=mean_trend(pair_trends(cells, seen, made)),
         memorisation=memorisation(cells, seen, unseen, made, seed),
+        baseline=_quality(cells, unseen, simple[0], at, seed) if simple else None,
     )
 
 

@@ -42,7 +42,8 @@ QUICK = Sizes(samples=20, many=500, corrected=100, generated=1000, replicates=50
 @dataclass(frozen=True)
 class Report:
     """``sample_quality`` has one entry for each set of features, ``linear_gaussian`` is the mean log-likelihood of the
-    linear-Gaussian model; what does not apply to a model or its data is None.
+    linear-Gaussian model and ``gaussian_copula`` that of its copula; what does not apply to a model or its data is
+    None.
     """
 
     evaluation: Evaluation
@@ -52,6 +53,7 @@ class Report:
     disentanglement: Disentanglement | None
     findings: list[Finding]
     linear_gaussian: float | None = None
+    gaussian_copula: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary: the numbers of the evaluation, and the other parts by name."""
@@ -69,7 +71,7 @@ def evaluate_fully(
     features: Sequence[Features] | None = None,
     floors: Mapping[str, Comparison] | None = None,
     history: Sequence[Mapping[str, Any]] = (),
-    baseline: float | None = None,
+    baselines: Mapping[str, float] | None = None,
     sizes: Sizes | None = None,
     seed: int = 0,
 ) -> Report:
@@ -77,7 +79,8 @@ def evaluate_fully(
 
     ``factors`` (N, F) are those of the test examples; ``features`` those of :func:`choose_features` (made here if not
     given) and ``floors`` by their SHA-256 what another model's report on the same data says of the training examples;
-    ``history`` and ``baseline`` are as in :func:`vaekit.evaluation.diagnose`.
+    ``history`` is as in :func:`vaekit.evaluation.diagnose`, and ``baselines`` are mean log-likelihoods of the same
+    examples by name, as in :class:`Report`.
     """
     sizes = sizes or Sizes()
     features = choose_features(train, y_train, seed=seed) if features is None else features
@@ -100,10 +103,10 @@ def evaluate_fully(
     ]  # fmt: skip
     findings = diagnose(
         evaluation, history, latents=latents, likelihood=likelihood, noise_at_bound=share_at_bound(model, test),
-        baseline=baseline,
+        baseline=max((baselines or {}).values(), default=None),
     )  # fmt: skip
     disentangled = None if factors is None else assess_disentanglement(encode(model, test).numpy(), factors, seed=seed)
-    return Report(evaluation, likelihood, samples, latents, disentangled, findings, baseline)
+    return Report(evaluation, likelihood, samples, latents, disentangled, findings, **(baselines or {}))
 
 
 def choose_features(train: Feed, y: np.ndarray | None = None, *, steps: int = 1000, seed: int = 0) -> list[Features]:

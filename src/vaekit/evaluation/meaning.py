@@ -23,7 +23,8 @@ LIKELIHOOD: Meaning = {
     "drift": ("nats", "what they add to 500; not near 0, still more would add more"),
     "pareto_k": ("", "shape of the importance weights; above 0.7 they are not to be trusted"),
     "untrusted": ("", "share of the examples where they are not"),
-    "linear_gaussian": ("nats", "log-likelihood under factor analysis with as many latents; to be exceeded"),
+    "linear_gaussian": ("nats", "log-likelihood under factor analysis, of tables the normal; to be exceeded"),
+    "gaussian_copula": ("nats", "log-likelihood under the Gaussian copula; to be exceeded"),
 }
 LATENTS: Meaning = {
     "mutual_information": ("nats", "of the latents about the examples; at most the log of their number"),

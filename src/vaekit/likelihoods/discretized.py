@@ -32,7 +32,8 @@ class Discretized(Family, Linear):
     ``"logistic"`` or ``"normal"``, or, with ``components`` above 1, a mixture whose weights the network gives. With
     ``spikes`` each value that a column is full of has a mass of its own, of which the network gives the logit; with
     ``warp`` the kernels lie over normal scores of the training data, a monotone map of each column (x ↦ Φ⁻¹(rank)),
-    which makes heavy tails light. An encoder sees the scores, and which spike each value is.
+    which makes heavy tails light. With more than 32 ``pieces`` the map of a column on a grid knows how often each of
+    its frequent values is recorded. An encoder sees the scores, and which spike each value is.
     """
 
     low: Tensor
@@ -50,15 +51,18 @@ class Discretized(Family, Linear):
         spikes: bool = True,
         warp: bool = True,
         floor: float = 0.01,
+        pieces: int = KNOTS,
     ):
         super().__init__()
         if kernel not in KERNELS:
             raise ValueError(f"the kernel is one of {', '.join(KERNELS)}; got {kernel!r}")
         if components < 1 or not 0 <= floor < math.inf:
             raise ValueError(f"components must be at least 1 and floor at least 0, got {components} and {floor:g}")
+        if pieces < KNOTS:
+            raise ValueError(f"the scores need at least {KNOTS} pieces, got {pieces}")
         self.scale = choose("noise of the discretized likelihood", noise, SCALES)
         self.kernel, self.noise, self.components = kernel, noise, components
-        self.spikes, self.warp, self.floor = spikes, warp, floor
+        self.spikes, self.warp, self.floor, self.pieces = spikes, warp, floor, pieces
         self.outputs = 1 + self.scale.outputs + (components > 1)
 
     def bind(self, shapes: Shapes) -> Self:
@@ -94,7 +98,7 @@ class Discretized(Family, Linear):
         self.register_buffer("at", values, persistent=False)
         self.register_buffer("places", places_of(sizes), persistent=False)
         self.log_frequencies = nn.Buffer(torch.zeros(count, 1 + most))
-        identity = torch.linspace(-3, 3, KNOTS).repeat(count, 1)
+        identity = torch.linspace(-3, 3, self.pieces).repeat(count, 1)
         self.knots, self.scores = (nn.Buffer(identity.clone()) if self.warp else None for _ in range(2))
 
     @property
@@ -114,7 +118,8 @@ class Discretized(Family, Linear):
             return
         usual = seen & ~spiked.any(-1)
         for column in range(x.shape[1]):
-            found = normal_scores(x[usual[:, column], column], float(self.step[column]))
+            low, high, step = (float(part[column]) for part in (self.low, self.high, self.step))
+            found = normal_scores(x[usual[:, column], column], Support(low, high, step or None), self.pieces)
             if found is not None:
                 self.knots[column], self.scores[column] = found
 

@@ -26,7 +26,8 @@ def complete(request: TrainRequest, schema: Schema | TableSchema, examples: int)
     - epochs: enough to see 1.2 million examples, 20 to 200; of tables 3 to 200, and 0.4 million where they have less
       than 10,000 rows, at most one for each row; batch: 128, less for small data, 256 for large tables.
 
-    Tables have likelihood ``mixed``.
+    Tables have likelihood ``mixed``, in which each of the few values of an ordinal column has a probability, and
+    kernels over numbers know how often each value is recorded.
     """
     suited = members("model")[request.model["name"]].suited(schema.kind == "image")
     posterior = members("posterior")[request.posterior["name"]]
@@ -60,9 +61,9 @@ def _latent_dim(schema: Schema | TableSchema, numbers: int) -> int | tuple[int, 
     return (numbers, -(-height // 4), -(-width // 4)) if numbers and min(height, width) >= 8 else 16
 
 
-def _likelihood(schema: Schema | TableSchema) -> str:
+def _likelihood(schema: Schema | TableSchema) -> str | dict[str, object]:
     if isinstance(schema, TableSchema):
-        return "mixed"
+        return {"name": "mixed", "numbers": {"name": "discretized", "pieces": 256}, "ordinals": "category-columns"}
     if schema.binarized:
         return "bernoulli"
     if schema.step is None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vaekit.data import Context, Dataset, Schema, Table, TableSchema, load_dataset, split
+from vaekit.training import Reporter
 
 from .request import TrainRequest
 
@@ -31,6 +32,13 @@ def divide(request: TrainRequest, n: int, y: np.ndarray | None) -> tuple[np.ndar
     """The positions of the items to train on and of those held out, as the request's seed has it."""
     seed = request.seed if request.split_seed is None else request.split_seed
     return split(n, request.held_out, y=y, seed=seed)
+
+
+def tell(schema: Schema | TableSchema, x: Any, reporter: Reporter | None) -> None:
+    """Say which columns of a table are left out, and what was not obvious in reading it."""
+    if reporter is not None and isinstance(schema, TableSchema):
+        for remark in schema.remarks(x):
+            reporter.note(remark)
 
 
 def infer_schema(request: TrainRequest, dataset: Dataset, x: Any, y: Any) -> Schema | TableSchema:

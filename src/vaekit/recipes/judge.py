@@ -8,14 +8,18 @@ from typing import Any
 from vaekit.evaluation import Features, choose_features, evaluate
 from vaekit.evaluation.latent import assess_latents
 from vaekit.evaluation.samples import Comparison, assess_samples
+from vaekit.tasks import latent_size
 from vaekit.training import Feed
 
+from .baseline import baseline_scores
 from .comparison import Measure
 from .examples import Examples
 from .run import Run
 
 MEASURES = {
     "log_likelihood": Measure("log-likelihood", "nats", "higher", "importance-sampled, of an example"),
+    "linear_gaussian": Measure("linear-Gaussian model", "nats", None, "what factor analysis, or the normal, has"),
+    "gaussian_copula": Measure("Gaussian copula", "nats", None, "what it has of a table's rows"),
     "elbo": Measure("bound", "nats", "higher", "evidence lower bound of an example"),
     "bits_per_dim": Measure("bits per dimension", "bits", "lower", "code length of one value"),
     "reconstruction": Measure("reconstruction", "nats", None, "cost of an example given its latents"),
@@ -51,12 +55,14 @@ class Judge:
         self.path, self.samples, self.n = Path(folder) / "features.safetensors", samples, n
         self.features: Features | None = None
         self.floor: Comparison | None = None
+        self.linear: dict[int, dict[str, float]] = {}
 
     def __call__(self, run: Run, test: Examples, train: Examples) -> dict[str, float | None]:
         """Numbers by the names in ``MEASURES``; None, or absent, for what a run has not."""
         seen, unseen = run.feed(train.x, train.y), run.feed(test.x, test.y)
         evaluation = evaluate(run.model, unseen, self.samples)
         numbers: dict[str, Any] = {name: value for name, value in vars(evaluation).items() if name in MEASURES}
+        numbers |= self._linear(run, seen, unseen)
         if not run.model.has_density:
             numbers.update(elbo=None, reconstruction=None, kl=None)
         if min(len(test), len(train)) < FEWEST:
@@ -69,6 +75,13 @@ class Judge:
             numbers |= _of_samples(quality.draws, quality.means, quality.floor)
         latents = assess_latents(run.model, unseen, seen, y_test=test.y, y_train=train.y, features=features)
         return numbers | {name: value for name, value in vars(latents).items() if name in MEASURES}
+
+    def _linear(self, run: Run, seen: Feed, unseen: Feed) -> dict[str, float]:
+        """The linear models' log-likelihoods: for tables the same for all runs, else for all of as many latents."""
+        key = latent_size(run.model) if run.schema.kind != "table" else 0
+        if run.model.has_density and key not in self.linear:
+            self.linear[key] = baseline_scores(run, seen, unseen)
+        return self.linear.get(key, {}) if run.model.has_density else {}
 
     def _features(self, seen: Feed, train: Examples) -> Features:
         if self.features is None and self.path.exists():

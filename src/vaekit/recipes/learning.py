@@ -29,7 +29,7 @@ from vaekit.training.refit import refit_prior, refittable
 from .assemble import build_model, build_objective, build_settings
 from .card import write_card
 from .defaults import complete
-from .items import divide, infer_schema, load_run_data, training_items
+from .items import divide, infer_schema, load_run_data, tell, training_items
 from .registry import build
 from .request import TrainRequest
 from .run import Run, load_weights, read_choices, rebuild, write_choices, write_weights
@@ -47,22 +47,22 @@ def train(
 ) -> Run:
     """Train a new model. With ``out`` the run's folder is kept up to date after each epoch.
 
-    The schema is inferred from the data, unless it is given.
+    The schema is inferred from the data, and the reporter told what a table's leaves out, unless it is given.
     ``init`` is a run whose weights are the start, where the model is the same. Under ``torchrun`` every process calls
     this; the first one writes.
     """
     dataset = dataset or load_run_data(request)
     x, y = training_items(request, dataset)
-    schema = schema or infer_schema(request, dataset, x, y)
     me = workers(request.device)
+    if schema is None:
+        schema = infer_schema(request, dataset, x, y)
+        tell(schema, x, reporter if me.is_first else None)
     kept, held = divide(request, len(x), y)
     request = complete(request, schema, len(kept))
     model = build_model(request, schema, len(kept))
     if init is not None:
         load_weights(model, RunFolder.open(init).model)
     training, keeper = _prepare(Run(request, schema, model), x, y, kept, held, me, reporter)
-    for remark in schema.remarks(x) if isinstance(schema, TableSchema) else ():
-        training.reporter.note(remark)
     if out is not None and me.is_first:
         keeper.folder = RunFolder.create(out, overwrite=overwrite)
         write_choices(keeper.folder, request, schema, len(kept))
@@ -165,8 +165,7 @@ class _Keeper(Reporter):
     def checkpoint(self, training: Training) -> None:
         if self.folder:
             store.write_tensors(self.folder.checkpoint, *save_state(training))
-            weights = training.best or training.model.state_dict()
-            write_weights(weights, self.folder.model)
+            write_weights(training.kept, self.folder.model)
 
     def refit(self, training: Training, choice: dict[str, Any]) -> None:
         """Put the prior that is fitted after training in its place; the run can then not be trained on."""

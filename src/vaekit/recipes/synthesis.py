@@ -11,9 +11,14 @@ import torch
 
 from vaekit import tasks
 from vaekit.data import Dataset, Table, TableSchema, blank, fixed_cells, mark_missing
+from vaekit.evaluation.fidelity import Fidelity, assess_fidelity
+from vaekit.models import GaussianTable
+from vaekit.models.full_gaussian import WIDEST
+from vaekit.models.margins import Margins
 from vaekit.training import Reporter
 
-from .items import infer_schema
+from .assemble import supports
+from .items import infer_schema, tell
 from .learning import train
 from .presets import preset
 from .request import TrainRequest, altered
@@ -21,7 +26,8 @@ from .run import Run
 
 Where = Mapping[str, Any]
 SYNTHETIC = "synthetic rows are of tables"
-SEEN = 180_000  # rows that a training should see, repeats included
+PLENTY = 50_000  # rows for the baseline
+FEW = 1000  # rows, which are learned by heart before the last epoch
 
 
 def train_synthesizer(
@@ -46,12 +52,13 @@ def train_synthesizer(
     schema = infer_schema(request, dataset, table, None)
     if where and isinstance(schema, TableSchema):
         fixed_cells(schema, where)
+    tell(schema, table, reporter)
     return train(request, out, dataset=dataset, schema=schema, overwrite=overwrite, reporter=reporter)
 
 
-def _suited(rows: int) -> dict[str, int]:
-    """Epochs and batch size: columns in order learn quickly, and then learn the rows by heart."""
-    return {"epochs": min(100, max(5, round(SEEN / rows))), "batch_size": min(256, max(1, rows // 20))}
+def _suited(rows: int) -> dict[str, Any]:
+    """The batch size, and which weights to keep."""
+    return {"batch_size": min(256, max(1, rows // 20)), **({"keep": "best"} if rows < FEW else {})}
 
 
 def synthesize(run: Run, n: int, where: Where | None = None, *, seed: int = 0) -> Any:
@@ -65,6 +72,21 @@ def synthesize(run: Run, n: int, where: Where | None = None, *, seed: int = 0) -
     x = tasks.synthesize(run.model, n, fixed, run.context(1), seed=seed)
     schema, cells = blank(schema, x.numpy())
     return schema.restore(cells)
+
+
+def assess(run: Run, rows: Any, real: Any, train: Table, *, target: str | None = None, seed: int = 0) -> Fidelity:
+    """How close synthetic rows are to real ones that were not trained on, beside training rows and as many rows of a
+    Gaussian copula by EM (see :func:`vaekit.evaluation.fidelity.assess_fidelity`).
+    """
+    rows, schema = Table.read(rows), run.table_schema(SYNTHETIC)
+    baseline, columns = None, supports(schema)
+    x = torch.from_numpy(schema.normalize(train, unknown="missing"))
+    if Margins.of(x[:0], columns, normal_scores=False).width <= WIDEST:
+        copula = GaussianTable.fit(x[:PLENTY], columns, copula=True)
+        drawn = copula.draw(torch.full((len(rows), len(columns)), torch.nan, dtype=torch.float64), seed=seed)
+        plain, cells = blank(schema, drawn.numpy())
+        baseline = plain.restore(cells)
+    return assess_fidelity(plain_schema(run), rows, real, train, baseline=baseline, target=target, seed=seed)
 
 
 def plain_schema(run: Run) -> TableSchema:
