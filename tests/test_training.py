@@ -290,6 +290,14 @@ class TestBestWeights:
         assert [row["val_loss"] for row in recorder.rows] == [None] * 3
         assert_same_bits(weights_of(training.model), recorder.weights[-1])
 
+    @pytest.mark.parametrize(("average", "epochs"), [(None, 6), (0.9, 5)])
+    def test_the_last_where_they_are_asked_for(self, digits, average, epochs):
+        training = make_training(digits, lr=0.7, schedule=Constant(), epochs=epochs, average=average, keep="last")
+        training.run()
+        losses = [row["val_loss"] for row in training.reporter.rows]
+        assert training.best_loss == min(losses) < losses[-1]
+        assert training.validate() == losses[-1]
+
     @pytest.mark.parametrize("patience", [1, 3])
     def test_patience(self, digits, patience):
         training = make_training(digits, lr=0.3, schedule=Constant(), epochs=40, patience=patience)
@@ -505,6 +513,10 @@ class TestRefusals:
     def test_numbers_that_are_not_positive(self, name, value):
         with pytest.raises(ValueError, match=f"{name} must be above 0"):
             Settings(**{name: value})
+
+    def test_unknown_weights_to_keep(self):
+        with pytest.raises(ValueError, match="keep is 'best' or 'last', got 'first'"):
+            Settings(keep="first")
 
     def test_unknown_precision_and_device(self):
         with pytest.raises(ValueError, match="precision is one of"):

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 CHOICES = ("model", "latent_dim", "network", "likelihood", "posterior", "prior", "objective", "beta", "warmup")
 TRAINING = (
-    "epochs", "batch_size", "lr", "schedule", "clip", "weight_decay", "average", "patience", "seed", "precision"
+    "epochs", "batch_size", "lr", "schedule", "clip", "weight_decay", "average", "keep", "patience", "seed",
+    "precision",
 )  # fmt: skip
 
 

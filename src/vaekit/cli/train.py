@@ -108,8 +108,9 @@ def _summarize(run: Run, folder: Path) -> None:
         table = [(name, f"{value:.3f}", "nats per example") for name, value in numbers.items()]
         best = min((row for row in rows if row["val_loss"] is not None), key=lambda row: row["val_loss"], default=None)
         if best is not None:
-            where = f"nats per example, best in epoch {best['epoch']}, which is kept"
-            table.append(("held-out loss", f"{best['val_loss']:.3f}", where))
+            kept = best if run.request.keep == "best" else last
+            where = f"nats per example in epoch {kept['epoch']}, which is kept"
+            table.append(("held-out loss", f"{kept['val_loss']:.3f}", where))
         out.print(show.table(table, ("", "", ""), right=(1,)))
     name = shlex.quote(str(folder))
     out.print(f"\nThe run is {name}. What next:\n", soft_wrap=True)

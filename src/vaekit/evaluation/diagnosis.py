@@ -140,9 +140,8 @@ def _overfitting(history: Sequence[Row]) -> Iterator[Finding]:
     if gained > 0 and lost > 0.02 * gained and train[-1] < train[best] and gap > 0:
         yield Finding(
             "overfitting",
-            f"The model overfits: since epoch {best + 1}, whose weights are kept, minus the bound has risen by "
-            f"{lost:.2f} nats on held-out examples and fallen by {train[best] - train[-1]:.2f} on training ones; the "
-            f"gap is {gap:.2f}.",
+            f"The model overfits: since epoch {best + 1} minus the bound has risen by {lost:.2f} nats on held-out "
+            f"examples and fallen by {train[best] - train[-1]:.2f} on training ones; the gap is {gap:.2f}.",
             "--patience 5 --weight-decay 0.01",
         )
 

@@ -106,6 +106,7 @@ def build_settings(request: TrainRequest) -> Settings:
         weight_decay=request.weight_decay,
         weight_step=request.weight_step,
         average=request.average,
+        keep=request.keep,
         patience=request.patience,
         seed=request.seed,
         precision=request.precision,

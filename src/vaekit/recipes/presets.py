@@ -59,7 +59,9 @@ SYNTHESIS: dict[str, Any] = {
     "likelihood": {"name": "autoregressive", "dropout": 0.1},
     "latent_dim": 4,
     "network": {"name": "mlp", "hidden": [128]},
+    "epochs": 6,
     "average": 0.998,
+    "keep": "last",
     "held_out": 0.05,
 }
 CODEC_TABLE: dict[str, Any] = {

@@ -54,6 +54,7 @@ class TrainRequest(BaseModel):
     average: float | None = Field(
         None, gt=0, lt=1, description="decay of averaged weights, which are kept; none if out"
     )
+    keep: Literal["best", "last"] = Field("best", description="weights to keep: best by the held-out bound, or last")
     patience: int | None = Field(None, ge=1, description="epochs without a better held-out bound before stopping")
     seed: int = Field(0, ge=0, lt=2**63, description="seed of everything random")
     split_seed: int | None = Field(None, ge=0, lt=2**32, description="seed of what is held out, if not the rest's")

@@ -37,7 +37,8 @@ class Settings:
 
     With ``weight_step``, what it takes to store the weights in such steps is part of the loss.
     With ``average``, the weights that are validated and kept are an exponential moving average of that decay
-    (Polyak and Juditsky, 1992), of shorter memory in the first steps.
+    (Polyak and Juditsky, 1992), of shorter memory in the first steps. ``keep`` says which weights the training leaves:
+    the ``best`` by the held-out bound, or the ``last``.
     """
 
     epochs: int = 30
@@ -48,6 +49,7 @@ class Settings:
     weight_decay: float = 0.0
     weight_step: float | None = None
     average: float | None = None
+    keep: str = "best"
     patience: int | None = None
     seed: int = 0
     precision: str = "auto"
@@ -60,6 +62,8 @@ class Settings:
         for name, value in {**positive, "patience": self.patience}.items():
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value}")
+        if self.keep not in ("best", "last"):
+            raise ValueError(f"keep is 'best' or 'last', got {self.keep!r}")
 
 
 class _NonFiniteError(Exception):
@@ -67,7 +71,7 @@ class _NonFiniteError(Exception):
 
 
 class Training:
-    """A model in training: ``run`` trains to the end and leaves the best weights in the model.
+    """A model in training: ``run`` trains to the end and leaves the best weights, or the last, in the model.
 
     Random numbers are drawn from a stream of their own for each step, so the state at a step is the weights, the
     optimizer's moments and the position, and a resumed run ends, on the same machine in fp32, with the bits of an
@@ -151,11 +155,14 @@ class Training:
         self.finish()
 
     def finish(self) -> None:
-        """Put the best weights so far into the model."""
-        best = self.best or self.averaged
-        if best is not None:
-            self.model.load_state_dict(best)
+        """Put the weights that are kept into the model."""
+        self.model.load_state_dict(self.kept)
         self.model.eval()
+
+    @property
+    def kept(self) -> dict[str, Tensor]:
+        """The weights to keep of those so far."""
+        return self.best or self.averaged or self.model.state_dict()
 
     def validate(self) -> float:
         """Minus the mean bound on the held-out examples, in nats; the noise is the same at every call.
@@ -329,7 +336,8 @@ class Training:
         self.stale += 1
         if val_loss is not None and val_loss < self.best_loss:
             self.best_loss, self.best_epoch, self.stale = val_loss, self.epoch, 0
-            self.best = self._weights() if self.averaged is None else _copied(self.averaged)
+            if self.settings.keep == "best":
+                self.best = self._weights() if self.averaged is None else _copied(self.averaged)
         speed = len(self.train) / max(self.seconds, 1e-9)
         row = {"epoch": self.epoch, **means, "val_loss": val_loss, "lr": self.lr, "kl_each": self._kl_each()}
         self.reporter.epoch(self, {**row, "seconds": self.seconds, "examples_per_second": speed})
