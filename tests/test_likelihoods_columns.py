@@ -47,9 +47,25 @@ def drawn(family, n=3, seed=1):
 FAMILIES = [
     Mixed(),
     Mixed(numbers=Discretized(kernel="normal", noise="output", components=2)),
-    Mixed(counts=NegativeBinomial(), ordinals=CategoryColumns()),
+    Mixed(numbers=Discretized(pieces=64), counts=NegativeBinomial(), ordinals=CategoryColumns()),
     Mixed(numbers=Gaussian()),
 ]
+
+
+def test_a_kernel_over_many_pieces_knows_which_values_are_recorded_how_often():
+    """Multiples of a tenth, most of them whole: at rest the mass of each is about its frequency."""
+    column, noise = Support(-10.0, step=0.1), torch.Generator().manual_seed(0)
+    x = (3 * torch.randn(4000, 1, generator=noise)).clamp(-9).round()
+    x = torch.where(torch.rand(x.shape, generator=noise) < 0.1, x + 0.1, x)
+    coarse, fine = (bound(Discretized("normal", pieces=pieces), (column,)) for pieces in (32, 256))
+    for family in (coarse, fine):
+        family.prepare(x)
+        family.log_sigma.data.zero_()
+    _, counts = x.unique(return_counts=True)
+    entropy = (counts / 4000 * (counts / 4000).log()).sum().item()
+    rest = [family(torch.zeros(1, *family.phi)).log_prob(x).mean().item() for family in (coarse, fine)]
+    assert rest[0] < entropy - 1.5
+    assert rest[1] == pytest.approx(entropy, abs=0.1)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=["default", "mixture", "kinds", "gaussian"])

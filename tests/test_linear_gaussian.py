@@ -14,7 +14,7 @@ from torch import Size
 from vaekit import testing
 from vaekit.core import Batch, Parts, Shapes, Support, terms
 from vaekit.likelihoods import Bernoulli, Gaussian
-from vaekit.models import LinearGaussian
+from vaekit.models import GaussianCopula, LinearGaussian
 from vaekit.networks import MLP
 from vaekit.noise import Noise, isolated_rng
 from vaekit.posteriors import DiagonalNormal
@@ -259,3 +259,35 @@ def test_shapes_that_do_not_fit_are_refused():
         LinearGaussian(2).bind(Shapes(Size([3]), Size([2])))
     with pytest.raises(ValueError, match="one of shared, elementwise, none"):
         LinearGaussian(2, "diagonal")
+
+
+# the copula
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7])
+def test_with_normal_margins_it_is_the_normal_distribution(share):
+    x = correlated(800)
+    seen = torch.where(hidden(x, 1 - share), x, torch.nan) if share < 1 else x
+    model = GaussianCopula.fit(seen, [Support()] * DIMS, normal=True)
+    exact = multivariate_normal(x.mean(0).double().numpy(), np.cov(x.numpy().T)).logpdf(x.numpy())
+    assert model.log_prob(x).mean().item() == pytest.approx(exact.mean(), abs=0.02 if share == 1 else 0.1)
+    assert model.log_prob(torch.full((2, DIMS), torch.nan)).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("normal", [False, True])
+def test_masses_of_all_rows_sum_to_one(normal):
+    """A category, a grid with two ends and one with a spike; the estimate is unbiased for each row."""
+    columns = [Support(0, 2, 1, categories=3), Support(-1, 1, 0.5), Support(0, 3, 1, spikes=(0.0,))]
+    generator = torch.Generator().manual_seed(0)
+    kinds = torch.randint(0, 3, (600,), generator=generator)
+    noise = torch.randint(-1, 2, (600, 2), generator=generator)
+    x = torch.stack([kinds, ((kinds - 1 + noise[:, 0]) / 2).clamp(-1, 1), (kinds + noise[:, 1]).clamp(0, 3)], 1).float()
+    every = torch.cartesian_prod(torch.arange(3.0), torch.arange(-1, 1.1, 0.5), torch.arange(4.0))
+    model = GaussianCopula.fit(x, columns, normal=normal)
+    total = model.log_prob(every, 400).exp().sum().item()
+    assert total < 1.03 if normal else total == pytest.approx(1, abs=0.03)  # a normal has no ends
+    shares = (x[:, None] == every).all(2).double().mean(0)
+    independent = [GaussianCopula.fit(x[:, [at]], [columns[at]]).log_prob(x[:, [at]]).mean().item() for at in range(3)]
+    entropy = (shares * shares.clamp(min=1e-9).log()).sum().item()
+    if not normal:
+        assert sum(independent) < model.log_prob(x, 200).mean().item() < entropy

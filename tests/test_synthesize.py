@@ -345,6 +345,7 @@ def test_a_report_has_floors(synthesizer):
     assert content["columns"] == list(frame())
     assert 0 < content["quality"]["trend"] <= content["floor"]["trend"] + 0.1
     assert 0 <= content["memorisation"]["copies"] < 0.1
+    assert 0 < content["baseline"]["detection"] < content["floor"]["detection"] + 0.1
 
 
 def test_a_saved_synthesizer_gives_the_same_rows(synthesizer, tmp_path):

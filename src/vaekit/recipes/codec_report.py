@@ -91,6 +91,7 @@ def report(
     restored = decompress(None if with_model else run, Reader(own.getvalue()))
     end = time.perf_counter()
     content = source.contents(slice(0, source.count))
+    others = codecs.general(content) | _of_kind(source.items, content, source.count, path)
     packed = pack_run(run)
     bound, side = evidence_bound(unpack_run(packed) if with_model else run, source)
     if stream is not None:
@@ -106,9 +107,7 @@ def report(
         seconds=(middle - started, end - middle),
         exact=restored.content == content,
         packed=found.packed,
-        peers=codecs.general(content)
-        | _of_kind(source.items, content, source.count, path)
-        | _copula(run, source, side),
+        peers=others | _copula(run, source, side),
     )
 
 
@@ -137,7 +136,7 @@ def evidence_bound(run: Run, source: Source) -> tuple[float, int]:
 def _copula(run: Run, source: Source, side: int) -> dict[str, int]:
     """The bytes that a table would need under the linear baseline, and what comes beside."""
     columns = run.model.shapes.columns
-    if columns is None or len(columns) > WIDEST or isinstance(source.items, Stored):
+    if columns is None or len(columns) > WIDEST or isinstance(source.items, Stored) or not source.count:
         return {}
     grid, rows = source.items.grid, []
     for chunk in source.chunks():
