@@ -1,5 +1,6 @@
 """What several test files share: the real data, and models small enough to know everything about."""
 
+import logging
 import math
 import os
 import signal
@@ -38,6 +39,17 @@ def _seeded(request):
     torch.manual_seed(0)
     if hasattr(request.module, "RNG"):
         request.module.RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before():
+    """Commands that serve write logs to the standard error of their test, which is closed after it."""
+    loggers = [logging.getLogger(name) for name in ("vaekit.server", "uvicorn")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    yield
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
