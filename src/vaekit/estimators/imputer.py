@@ -37,7 +37,7 @@ class VAEImputer(TransformerMixin, Trained):
     missing_values : float, int or str, default=np.nan
         What stands for a missing cell, besides NaN, None and NaT.
     members : int, default=None
-        VAEs that are averaged; each is fitted to other cells. None chooses: four, of 4,000 to 10,000 rows two.
+        VAEs that are averaged; each is fitted to other cells. None chooses: four, of 1,000 to 10,000 rows two.
     samples : int, default=32
         Importance samples for each row and model.
     level : float, default=0.9
