@@ -31,9 +31,9 @@ def to_numpy(series: Any) -> np.ndarray:
 
     dtype = series.dtype
     if dtype.is_numeric():
-        floats = isinstance(dtype, (nw.Decimal, nw.Int128, nw.UInt128)) or series.null_count()
-        values = (series.cast(nw.Float64) if floats else series).to_numpy()
-        return values if values.dtype.kind in "iuf" else values.astype(np.float64)
+        unknown = isinstance(dtype, (nw.Decimal, nw.Int128, nw.UInt128))  # to numpy
+        values = (series.cast(nw.Float64) if unknown else series).to_numpy()
+        return values if values.dtype.kind in "iuf" else series.cast(nw.Float64).to_numpy().astype(np.float64)
     if isinstance(dtype, nw.Datetime) and dtype.time_zone is not None:
         series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     values = series.to_numpy()

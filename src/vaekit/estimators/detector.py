@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 from sklearn.base import OutlierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from vaekit import store
 from vaekit.data import Table
+from vaekit.models import GaussianTable
 from vaekit.recipes import Run, parts_of
+from vaekit.recipes.assemble import supports
 from vaekit.recipes.detection import (
     FILE,
     Explanation,
@@ -21,6 +24,7 @@ from vaekit.recipes.detection import (
     baseline_surprises,
     explain,
     is_table,
+    linear_baseline,
     surprises,
     train_detector,
 )
@@ -140,9 +144,7 @@ class VAEDetector(OutlierMixin, Trained):
         held = found.held if len(found.held) else np.arange(len(x))
         schema = self.runs_[0].schema
         self._tell(schema, x)
-        if found.baseline is not None and is_table(schema):
-            self.baseline_ = found.baseline
-            self.baseline_held_out_ = baseline_surprises(found.baseline, schema, x[held])
+        self._compare(found.baseline, x[held])
         seen = None if self.contamination == "auto" else self._surprise(x)
         return self._calibrate(self._surprise(x[held]) if seen is None else seen[held], seen)
 
@@ -160,7 +162,11 @@ class VAEDetector(OutlierMixin, Trained):
         detector._adopt((run,), (1.0,))
         parts = {} if X is not None else parts_of(run)
         part = parts.get("held-out", parts.get("train"))
-        surprise = detector._surprise(detector._examples(X if part is None else part.x))
+        x = detector._examples(X if part is None else part.x)
+        if is_table(run.schema) and "train" in parts:
+            rows = torch.from_numpy(run.schema.normalize(parts["train"].x))
+            detector._compare(linear_baseline(rows, supports(run.schema)), x)
+        surprise = detector._surprise(x)
         return detector._calibrate(surprise, surprise)
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -184,7 +190,7 @@ class VAEDetector(OutlierMixin, Trained):
 
     def baseline_p_values(self, X: Any) -> np.ndarray | None:
         """The same by the linear-Gaussian model, a normal distribution with a full covariance, to compare with; None of
-        images, and of runs that were trained without it.
+        images, of tables of more than a thousand columns, and of runs whose data are not known.
         """
         check_is_fitted(self, "runs_")
         schema = self.runs_[0].schema
@@ -284,6 +290,12 @@ class VAEDetector(OutlierMixin, Trained):
             raise ValueError(f"trim is a share of at least 0 and below 1, got {self.trim!r}")
         if self.members < 1 or self.samples < 1:
             raise ValueError(f"expected members >= 1 and samples >= 1, got {self.members} and {self.samples}")
+
+    def _compare(self, baseline: GaussianTable | None, held: Any) -> None:
+        """Keep a linear model of the rows of a table, and what it says of those that it has not seen."""
+        schema = self.runs_[0].schema
+        if baseline is not None and is_table(schema):
+            self.baseline_, self.baseline_held_out_ = baseline, baseline_surprises(baseline, schema, held)
 
     def _calibrate(self, held: np.ndarray, seen: np.ndarray | None) -> Self:
         """The threshold from the surprises of held-out examples, or with a contamination of all."""

@@ -18,6 +18,7 @@ from vaekit.distributions.density import NONE, Density, Steps, in_steps
 
 from .histogram import Histogram
 
+MOST_WEIGHTS = 2**26  # a gigabyte with their gradients and moments
 WAVES = 8  # cosines of a bin's rank, by which neighbouring bins are learned together
 
 
@@ -57,7 +58,7 @@ class Autoregressive(Family):
         self.depth, self.embedding, self.dropout = depth, embedding, dropout
 
     def bind(self, shapes: Shapes) -> Self:
-        """Phi is (features,). Raises ValueError where x is no row of a table."""
+        """Phi is (features,). Raises ValueError where x is no row of a table, and for too many columns."""
         if shapes.columns is None:
             raise ValueError("the autoregressive likelihood is for the columns of a table: use likelihood 'gaussian'")
         self.columns = Histogram(self.bins).bind(shapes)
@@ -72,6 +73,11 @@ class Autoregressive(Family):
         self.tokens = nn.Embedding(starts[-1], self.embedding)
         self.slopes = nn.Parameter(torch.randn(count, WAVES, self.embedding) / WAVES**0.5)
         width = self.width or min(128, max(16, 2048 // count))
+        if (weights := count**2 * self.embedding * width) > MOST_WEIGHTS:
+            raise ValueError(
+                f"the autoregressive likelihood has weights for each pair of columns, {weights:,} for {count:,} "
+                "columns: leave columns out, or use likelihood 'mixed'"
+            )
         self.networks = _ColumnNetworks(
             count, self.embedding, self.features, width, self.columns.most, depth=self.depth, dropout=self.dropout
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaekit.core import Support
 
-from .full_gaussian import FullGaussian
+from .full_gaussian import WIDEST, FullGaussian
 from .margins import Margins
 
 
@@ -36,6 +36,11 @@ class GaussianTable(NamedTuple):
         """For ``shrinkage`` see :meth:`FullGaussian.fit`; without ``columns`` all are numbers."""
         margins = Margins.of(x, columns, normal_scores=copula)
         return cls(margins, FullGaussian.fit(margins.forward(x), shrinkage=shrinkage))
+
+    @staticmethod
+    def suits(columns: Sequence[Support]) -> bool:
+        """Whether they are few enough for a covariance."""
+        return sum(column.categories or 1 for column in columns) <= WIDEST
 
     def impute(self, x: Tensor) -> Tensor:
         """Rows with the hidden cells filled in by their conditional mean, or the likeliest category, (N, D)."""

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from vaekit import tasks
+from vaekit.core import Support
 from vaekit.data import Dataset, Schema, Table, TableSchema
 from vaekit.models import FullGaussian, GaussianTable
 from vaekit.models.concentration import concentrate
-from vaekit.models.full_gaussian import WIDEST
 from vaekit.models.margins import Margins
 from vaekit.training import Feed, Reporter
 
@@ -114,8 +114,7 @@ def train_detector(
     if is_table(schema):
         rows, columns = torch.from_numpy(schema.normalize(x[kept])), supports(schema)
         core = concentrate(rows, columns, 1 - trim)
-        if Margins.of(rows[:0], columns, normal_scores=False).width <= WIDEST:
-            baseline = GaussianTable.fit(rows[core[:PLENTY]], columns)
+        baseline = linear_baseline(rows[core], columns)
         parts = [(kept[core.numpy()], robustness), (kept, 1 - robustness)] if len(core) < len(kept) else parts
         parts = [(part, weight) for part, weight in parts if weight > 0]
     runs = [
@@ -197,6 +196,11 @@ def explain(
     told = tasks.expected(first.model, feed.x, rows, columns, level=level, seed=seed)
     causes = _causes(schema, table, zip(rows.tolist(), columns.tolist(), strict=True), told, added, cells)
     return Explanation(surprise, cells, latent, np.zeros_like(latent), added, schema.columns, causes)
+
+
+def linear_baseline(rows: torch.Tensor, columns: Sequence[Support]) -> GaussianTable | None:
+    """The full-covariance normal of the first 20,000 rows (N, D); None where there are too many columns."""
+    return GaussianTable.fit(rows[:PLENTY], columns) if GaussianTable.suits(columns) else None
 
 
 def baseline_surprises(baseline: GaussianTable, schema: TableSchema, x: Table) -> np.ndarray:

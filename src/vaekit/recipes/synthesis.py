@@ -13,8 +13,6 @@ from vaekit import tasks
 from vaekit.data import Dataset, Table, TableSchema, blank, fixed_cells, mark_missing
 from vaekit.evaluation.fidelity import Fidelity, assess_fidelity
 from vaekit.models import GaussianTable
-from vaekit.models.full_gaussian import WIDEST
-from vaekit.models.margins import Margins
 from vaekit.training import Reporter
 
 from .assemble import supports
@@ -81,7 +79,7 @@ def assess(run: Run, rows: Any, real: Any, train: Table, *, target: str | None =
     rows, schema = Table.read(rows), run.table_schema(SYNTHETIC)
     baseline, columns = None, supports(schema)
     x = torch.from_numpy(schema.normalize(train, unknown="missing"))
-    if Margins.of(x[:0], columns, normal_scores=False).width <= WIDEST:
+    if GaussianTable.suits(columns):
         copula = GaussianTable.fit(x[:PLENTY], columns, copula=True)
         drawn = copula.draw(torch.full((len(rows), len(columns)), torch.nan, dtype=torch.float64), seed=seed)
         plain, cells = blank(schema, drawn.numpy())
