@@ -49,6 +49,8 @@ def check_table(out: str) -> None:
     """Raise ValueError or OSError if a table cannot be written to ``out``, before the work is done."""
     if Path(out).suffix.lower() not in TABLES:
         raise ValueError(f"rows are written as {' or '.join(TABLES)}, got {out!r}")
+    if Path(out).is_dir():
+        raise IsADirectoryError(f"{out} is a folder; name a file to write")
     check_parent(Path(out))
 
 

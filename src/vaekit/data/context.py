@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from vaekit.data.natives import is_missing
+
 UNKNOWN = -1  # the label of an item whose label is missing
 
 
@@ -31,6 +33,8 @@ class Context:
     def infer(cls, y: Any, classes: tuple[str, ...] = ()) -> Context:
         """Labels where y is one whole number or text for each item, else covariates. Raises ValueError."""
         y = np.asarray(y)
+        if y.dtype == object and (unknown := sum(map(is_missing, y.flat))):
+            raise ValueError(f"{unknown} of {y.size} labels are missing; give whole numbers instead, -1 where unknown")
         if y.ndim == 1 and y.dtype.kind != "f":
             names = classes or tuple(str(name) for name in np.unique(y[y != UNKNOWN] if y.dtype.kind in "iu" else y))
             if len(names) < 2:

@@ -21,6 +21,7 @@ from vaekit.training import Reporter
 from vaekit.training.feed import stream
 
 from .assemble import supports
+from .items import tell
 from .learning import train
 from .presets import preset
 from .request import TrainRequest, altered
@@ -144,6 +145,7 @@ def train_imputer(
         raise ValueError(f"expected at least 1 member and a level between 0 and 1, got {members} and {level}")
     request = TrainRequest.parse(altered({**preset("imputation"), **faster}, choices))
     schema = TableSchema.infer(table, choices=request.columns)
+    tell(schema, table, reporter)
     x, margins = torch.from_numpy(schema.normalize(table)), _margins(schema)
     runs, truths, found = [], [], []
     for member in range(members):
@@ -178,7 +180,7 @@ def impute_table(
     level = imputer.level if intervals else None
     found = _Predicted.by(models, imputer.tables, x, level, seed, samples).blended(share, margins)
     width = (found.high - found.low) * imputer.widening
-    if schema.native == "numpy" and len(table.columns) == len(schema.order):
+    if "numpy" in (schema.native, table.native) and len(table.columns) == len(schema.order):
         table = table.renamed(schema.order)
 
     def filled(x: Tensor) -> Table:
