@@ -22,9 +22,10 @@ from vaekit.core import (
     terms,
 )
 from vaekit.distributions import Dequantized, DiagonalNormal, DiscretizedLogistic
+from vaekit.distributions import Normal as OwnNormal
 from vaekit.likelihoods import Gaussian
 from vaekit.networks import MLP
-from vaekit.noise import CommonNoise, Noise, isolated_rng
+from vaekit.noise import AntitheticNoise, CommonNoise, Noise, isolated_rng
 from vaekit.posteriors import DiagonalNormal as DiagonalNormalPosterior
 from vaekit.priors import StandardNormal
 
@@ -145,6 +146,24 @@ class TestDiscretizedLogistic:
             exact = (px.log_prob(x).exp() * x).sum(0)
             assert (px.mean - exact).abs().max() <= step / 2 + 1e-9
             assert (px.mean - exact)[log_scale.exp() > step].abs().max() < 0.02 * step
+
+
+def test_normal_is_torchs_whatever_its_scale_lacks():
+    loc, x = torch.randn(2, 5, 3).double(), torch.randn(5, 3).double()
+    for scale in (torch.tensor(0.7), torch.rand(3) + 0.1, torch.rand(2, 5, 3) + 0.1):
+        ours, theirs = OwnNormal(loc, scale.double()), Normal(loc, scale.double())
+        torch.testing.assert_close(ours.log_prob(x), theirs.log_prob(x))
+        torch.testing.assert_close(ours.stddev, theirs.stddev)
+        assert ours.sample(Size([4])).shape == (4, 2, 5, 3)
+
+
+def test_antithetic_draws_cancel():
+    with isolated_rng(0):
+        drawn = AntitheticNoise().normal(6, 4, Size([2]), torch.zeros(4))
+        odd = AntitheticNoise().normal(5, 4, Size([2]), torch.zeros(4))
+    assert drawn.sum(0).abs().max() == 0
+    assert drawn.std() > 0.5
+    assert odd.shape == (5, 4, 2)
 
 
 def test_dequantized_bounds_the_mass_of_the_cell():
