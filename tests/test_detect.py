@@ -219,14 +219,17 @@ def test_the_detector_finds_an_odd_cell_in_a_data_frame_and_says_which():
     assert len(found.to_records()) == 4
 
 
-def test_a_category_that_is_new_is_a_surprise():
+def test_new_categories_and_numbers_far_away_are_surprises():
     frame = table()
     detector = quick().fit(frame)
-    other = frame.head(2).copy()
+    other = frame.head(3).copy()
     other.loc[0, "c"] = "never seen"
-    before, after = detector.score_samples(frame.head(2)), detector.score_samples(other)
+    other.loc[1, "b"] = -1e300
+    before, after = detector.score_samples(frame.head(3)), detector.score_samples(other)
     assert after[0] < before[0] - 1
-    assert after[1] == before[1]
+    assert -np.inf < after[1] < -1e20
+    assert after[2] == before[2]
+    assert detector.explain(other[1:2]).causes[0].column == "b"
 
 
 def test_a_detector_is_kept_and_loaded(tmp_path):

@@ -16,6 +16,7 @@ ColumnKind = Literal["real", "positive", "count", "bounded", "ordinal", "boolean
 Unknown = Literal["error", "missing"]
 CATEGORIES = ("boolean", "categorical")
 MOST_DECIMALS = 6
+FARTHEST = 1e12  # from the offset, in units of the scale: squares are finite in float32 up to there
 DAY = 86400.0
 
 
@@ -63,7 +64,7 @@ class Column:
         return " to ".join(str(np.datetime64(round(end), "s").astype(f"M8[{unit}]")) for end in (self.low, self.high))
 
     def encode(self, raw: np.ndarray, unknown: Unknown = "error") -> np.ndarray:
-        """Raw values (N,) ↦ model units, float64, NaN where missing.
+        """Raw values (N,) ↦ model units, float64, NaN where missing; beyond :data:`FARTHEST` they count as that far.
 
         Values that are not among ``values`` are a ValueError or, with ``unknown="missing"``, count as missing:
         :meth:`unseen` says which they are. Raises ValueError also for infinite numbers and for texts that are none.
@@ -80,7 +81,7 @@ class Column:
                     f"training data ({known}); replace it, or leave the cell empty"
                 )
             numbers[numbers < 0] = math.nan
-        return (numbers - self.offset) / self.scale
+        return ((numbers - self.offset) / self.scale).clip(-FARTHEST, FARTHEST)
 
     def unseen(self, raw: np.ndarray) -> np.ndarray:
         """Which values (N,) are not among those named in ``values``; none of a column of numbers."""
