@@ -88,6 +88,11 @@ def test_bodies_that_are_not_what_they_say(client):
         refused(client.post("/encode", content=body, headers={"Content-Type": PNG}), 422, "no PNG")
 
 
+def test_latents_so_far_away_that_nothing_is_there_give_no_picture(client):
+    answer = client.post("/decode", json={"z": [[1e38, -1e38]]}, headers={"Accept": PNG})
+    refused(answer, 422, "no numbers there")
+
+
 def test_nothing_is_unpickled(client):
     class Bomb:
         def __reduce__(self):

@@ -31,10 +31,16 @@ def as_pictures(schema: Schema | TableSchema, x: Any) -> np.ndarray:
 
 
 def as_pixels(schema: Schema | TableSchema, x: Any) -> np.ndarray:
-    """Model units (..., C, H, W) ↦ 8-bit pixels (..., H, W, C), C = 1 or 3. Raises ValueError for what is no image."""
+    """Model units (..., C, H, W) ↦ 8-bit pixels (..., H, W, C), C = 1 or 3.
+
+    Raises ValueError for what is no image and for values that are not finite.
+    """
     if schema.kind != "image":
         raise ValueError(f"pictures are those of images, but this run was trained on {schema.words}")
-    return np.rint(255 * as_pictures(schema, x)).astype(np.uint8)
+    pictures = as_pictures(schema, x)
+    if not np.isfinite(pictures).all():
+        raise ValueError("the model gives no numbers there; expected latents nearer to those of the data")
+    return np.rint(255 * pictures).astype(np.uint8)
 
 
 def item_from_file(schema: Schema | TableSchema, content: bytes) -> np.ndarray:
