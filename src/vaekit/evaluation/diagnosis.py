@@ -99,7 +99,7 @@ def _baseline(evaluation: Evaluation, likelihood: Likelihood | None, baseline: f
             "loses to the linear model",
             f"The model is broken: a linear-Gaussian model explains these examples better, with {baseline:.2f} nats "
             f"against {value:.2f}.",
-            "--warmup 0.3 --epochs 100 --likelihood gaussian",
+            "--warmup 0.3 --epochs 100",
         )
 
 
