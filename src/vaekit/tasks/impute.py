@@ -19,6 +19,7 @@ from .chunks import as_feed, batches, inference
 from .laplace import WIDEST, laplace
 
 DECODES = 32768  # held at once
+NUMBERS = 2**25  # drawn at once, at most
 SPREAD = 100  # draws behind the quantiles of an interval, at least
 
 
@@ -72,7 +73,8 @@ def impute(
     if samples < 1 or draws < 0 or steps < 0 or not models or (level is not None and not 0 < level < 1):
         raise ValueError(f"expected samples >= 1, draws >= 0, steps >= 0, 0 < level < 1 and a model, got {samples=}, "
                          f"{draws=}, {steps=}, {level=} and {len(models)} models")  # fmt: skip
-    feed, rows = as_feed(examples), max(1, min(512, DECODES // samples))
+    feed = as_feed(examples)
+    rows = max(1, min(512, DECODES // samples, NUMBERS // (max(samples, SPREAD) * feed.x[0].numel())))
     parts = []
     with isolated_rng(seed):
         for batch in batches(models[0], feed, rows):
