@@ -29,9 +29,12 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.fixture
-def small_published_data(monkeypatch):
-    """Stand-ins of the published data's shape, so that the preset's commands end in seconds and need no network."""
+def short_work(monkeypatch):
+    """Stand-ins of the published data's shape, so that the preset's commands end in seconds and need no network, and
+    classifiers for the distance of samples that are trained for a moment.
+    """
     from vaekit.data import sources
+    from vaekit.evaluation import features
     from vaekit.recipes.presets import PRESETS
 
     load = sources._load_published
@@ -44,7 +47,9 @@ def small_published_data(monkeypatch):
         y, y_test = (rng.integers(0, 10, n) for n in (256, 64))
         return Dataset(name, x, y, x_test, y_test, classes=lookup(name).classes)
 
+    learn = features._train
     monkeypatch.setattr(sources, "_load_published", stand_in)
+    monkeypatch.setattr(features, "_train", lambda *data_and_steps: learn(*data_and_steps[:-1], 20))
     for preset in PRESETS.values():
         monkeypatch.setitem(preset.options, "epochs", 1)
 
@@ -61,7 +66,7 @@ def test_python_snippets_run(tmp_path, monkeypatch):
     assert (tmp_path / "runs/readme/model.safetensors").exists()
 
 
-def test_command_line_snippets_run(tmp_path, monkeypatch, small_published_data):
+def test_command_line_snippets_run(tmp_path, monkeypatch, short_work):
     from vaekit.cli import main
 
     monkeypatch.chdir(tmp_path)
