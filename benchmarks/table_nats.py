@@ -32,15 +32,13 @@ BASELINES = {"Gaussian EM": True, "copula EM": False}  # whether margins are nor
 TABLES = ("Breast", "Wine", "glass", "Pima", "vowels", "cardio", "pendigits", "Adult")
 
 
-def load(name: str, seed: int) -> tuple[Table, Table]:
-    """Training and test rows."""
+def load(name: str, seed: int) -> Table:
+    """The rows in random order."""
     if name == "Adult":
         table = Table.read(Path(os.environ["VAEKIT_DATA_DIR"]) / "adult" / "adult.csv")
     else:
         table = Table.read(np.load(adbench()[name])["X"] if name in adbench() else hi_vae(name, "10_1").whole)
-    order = np.random.default_rng(seed).permutation(len(table))
-    cut = round(TEST * len(order))
-    return table[order[cut:]], table[order[:cut]]
+    return table[np.random.default_rng(seed).permutation(len(table))]
 
 
 def measure(seeds: int, only: str, choices: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -57,8 +55,9 @@ def _judged(name: str, seeds: int, choices: dict[str, Any]) -> dict[str, Any]:
     each: dict[str, list[Tensor]] = {who: [] for who in ("VAE", *BASELINES)}
     rows, columns, seconds = 0, 0, 0.0
     for seed in range(seeds):
-        seen, unseen = load(name, seed)
-        schema = TableSchema.infer(_joined(seen, unseen))
+        whole = load(name, seed)
+        cut = round(TEST * len(whole))
+        schema, seen, unseen = TableSchema.infer(whole), whole[cut:], whole[:cut]
         x, y = (torch.from_numpy(schema.normalize(part)) for part in (seen, unseen))
         started = time.process_time()
         request = TrainRequest.parse({"seed": seed, "device": "cpu", **choices})
@@ -73,11 +72,6 @@ def _judged(name: str, seeds: int, choices: dict[str, Any]) -> dict[str, Any]:
     halves = {who: [round(gain.mean().item(), 3), round(1.96 * gain.std().item() / math.sqrt(len(gain)), 3)]
               for who, gain in gains.items()}  # fmt: skip
     return {"rows": rows, "columns": columns, **means, **halves, "training_s": round(seconds / seeds, 1)}
-
-
-def _joined(*parts: Table) -> Table:
-    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
-    return Table(columns, parts[0].dtypes, parts[0].native)
 
 
 def table(result: dict[str, Any]) -> str:

@@ -71,8 +71,8 @@ def assess_fidelity(
     """Compare synthetic with held-out real rows, which the model must not have seen, and with its training rows.
 
     Each is a data frame, a file's path or an array with the schema's columns, and so is ``baseline``, rows of a simple
-    generator. ``target`` is the column that trees
-    predict, by name. Raises ValueError for fewer than 10 rows of a kind, missing columns and an unknown target.
+    generator. ``target`` is the column that trees predict, by name. Raises ValueError for fewer than 10 rows of a kind,
+    missing columns and an unknown target.
     """
     names = schema.columns
     if target is not None and target not in names:

@@ -78,10 +78,12 @@ class Judge:
 
     def _linear(self, run: Run, seen: Feed, unseen: Feed) -> dict[str, float]:
         """The linear models' log-likelihoods: for tables the same for all runs, else for all of as many latents."""
+        if not run.model.has_density:
+            return {}
         key = latent_size(run.model) if run.schema.kind != "table" else 0
-        if run.model.has_density and key not in self.linear:
+        if key not in self.linear:
             self.linear[key] = baseline_scores(run, seen, unseen)
-        return self.linear.get(key, {}) if run.model.has_density else {}
+        return self.linear[key]
 
     def _features(self, seen: Feed, train: Examples) -> Features:
         if self.features is None and self.path.exists():

@@ -78,9 +78,9 @@ def assess(run: Run, rows: Any, real: Any, train: Table, *, target: str | None =
     """
     rows, schema = Table.read(rows), run.table_schema(SYNTHETIC)
     baseline, columns = None, supports(schema)
-    x = torch.from_numpy(schema.normalize(train, unknown="missing"))
     if GaussianTable.suits(columns):
-        copula = GaussianTable.fit(x[:PLENTY], columns, copula=True)
+        x = torch.from_numpy(schema.normalize(train[:PLENTY], unknown="missing"))
+        copula = GaussianTable.fit(x, columns, copula=True)
         drawn = copula.draw(torch.full((len(rows), len(columns)), torch.nan, dtype=torch.float64), seed=seed)
         plain, cells = blank(schema, drawn.numpy())
         baseline = plain.restore(cells)
